@@ -19,7 +19,9 @@ VERSION = 1
 MAX_MESSAGE_BYTES = 256 * 1024
 """A publish above this is refused by the backend (dead letter); the agent splits its batches below it."""
 
-Code = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,62}$", description="Code of a site, agent or device")]
+Code = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,62}$", description="Code of a site, agent or device")
+]
 EpcHex = Annotated[str, Meta(pattern=r"^[0-9A-F]{4,128}$", description="EPC memory as read, hexadecimal")]
 Aware = Annotated[datetime, Meta(tz=True, description="RFC 3339 with zone")]
 
@@ -85,7 +87,7 @@ class TagsPassed(Struct, frozen=True, kw_only=True):
 
 
 class BarcodeScanned(Struct, frozen=True, kw_only=True):
-    """A code as the scanner gave it, without prefix, symbology identifier and suffix. FNC1 stays GS (0x1D)."""
+    """A code as the scanner gave it, without prefix, symbology identifier, suffix. FNC1 stays GS (0x1D)."""
 
     text: Annotated[str, Meta(min_length=1, max_length=4096)]
     symbology: str | None = None
@@ -140,7 +142,14 @@ class EventsLost(Struct, frozen=True, kw_only=True):
 
 
 EventData = (
-    TagsSeen | TagsPassed | BarcodeScanned | Weighed | Measured | FrameRejected | DeviceStateChanged | EventsLost
+    TagsSeen
+    | TagsPassed
+    | BarcodeScanned
+    | Weighed
+    | Measured
+    | FrameRejected
+    | DeviceStateChanged
+    | EventsLost
 )
 
 EVENT_TYPES: dict[str, type[Struct]] = {
@@ -159,7 +168,7 @@ EVENT_TYPES: dict[str, type[Struct]] = {
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """One event of one device. Its identity is (agent, epoch, seq): receiving it twice is receiving it once."""
+    """One event of one device. Its identity is (agent, epoch, seq): receiving it twice is receiving once."""
 
     seq: Annotated[int, Meta(ge=1)]
     """Counts up by one inside an epoch, without gaps; the order of events is the order of seq."""
@@ -182,7 +191,8 @@ class EventBatch(Struct, frozen=True, kw_only=True):
     site: Code
     agent: Code
     epoch: Annotated[str, Meta(pattern=r"^[0-9a-f]{16,64}$")]
-    """Random, new whenever a spool is created, so that a restored spool never reuses a number."""
+    """Random, new whenever a spool is created or opened, so that a restored spool never reuses a number.
+    What an earlier epoch left behind is sent first, under its own epoch."""
     events: Annotated[list[Event], Meta(min_length=1, max_length=1000)]
 
 
@@ -254,7 +264,7 @@ class UnreadableMessage(ValueError):
 
 
 class NewerVersion(UnreadableMessage):
-    """The message is of a version this program does not know: update the backend, then retry the dead letter."""
+    """A version this program does not know yet: update the backend, then retry the dead letter."""
 
 
 class _Versioned(Struct):
