@@ -1,0 +1,56 @@
+"""Logging, set up in one place: one JSON object a line on standard output.
+
+Every line has `at`, `level`, `program` and `event`; inside a unit of work it carries `correlation_id`, the
+one id from a read at an antenna to the posting in the ERP. Code binds it with
+`structlog.contextvars.bound_contextvars(correlation_id=...)`; lines of libraries go through the same pipe.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+
+_QUIET = {"uvicorn.access": logging.WARNING, "httpx": logging.WARNING, "amqtt": logging.WARNING,
+          "transitions": logging.WARNING, "passlib": logging.ERROR, "pymodbus": logging.CRITICAL}  # fmt: skip
+
+
+def set_up(program: str, level: str = "info") -> None:
+    """Call once, first thing in a program."""
+
+    def add_program(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        event.setdefault("program", program)
+        return event
+
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+        structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,
+        add_program,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.EventRenamer("event"),
+                structlog.processors.JSONRenderer(default=str),
+            ],
+        )
+    )
+    logging.root.handlers[:] = [handler]
+    logging.root.setLevel(level.upper())
+    for name, quiet_level in _QUIET.items():
+        logging.getLogger(name).setLevel(max(quiet_level, logging.root.level))
