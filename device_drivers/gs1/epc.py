@@ -17,7 +17,7 @@ from typing import Any
 
 from epcpy.utils.common import ConvertException
 from epcpy.utils.parsers import (
-    GS1_KEYED_SCHEME_IDENTIFIERS,
+    EPC_SCHEME_IDENTIFIERS,
     binary_to_tag_encodable,
     epc_pure_identity_to_tag_encodable,
     tag_uri_to_tag_encodable,
@@ -250,9 +250,8 @@ def epc_from_elements(
     if family is None:
         raise InvalidIdentifier(f"{to_human(elements)}: no classic EPC scheme carries this")
     try:
-        decoded = GS1_KEYED_SCHEME_IDENTIFIERS[family].from_gs1_element_string(
-            to_human(elements), company_prefix_length
-        )
+        maker: Any = EPC_SCHEME_IDENTIFIERS[family]
+        decoded = maker.from_gs1_element_string(to_human(elements), company_prefix_length)
     except _EPCPY_ERRORS as e:
         raise InvalidIdentifier(f"{to_human(elements)} is not a valid {family.upper()}: {e}") from e
     return epc_from_uri(decoded.epc_uri, scheme, filter_value)
