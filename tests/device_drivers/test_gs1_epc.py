@@ -241,7 +241,6 @@ def numeric_schemes() -> list[str]:
         "GSRN-96",
         "GSRNP-96",
         "GDTI-96",
-        "SGCN-96",
     ]
     return [*names, "GID-96", "ITIP-110"]  # SGCN-96 packs its serial by a rule the table only names
 
