@@ -242,7 +242,7 @@ def numeric_schemes() -> list[str]:
         "GSRNP-96",
         "GDTI-96",
     ]
-    return [*names, "GID-96", "ITIP-110"]  # SGCN-96 packs its serial by a rule the table only names
+    return [*names, "GID-96"]  # SGCN and ITIP pack numbers by rules that the tables only name
 
 
 def by_table(scheme: str, option: int, draw: Any) -> tuple[str, str]:
