@@ -1,0 +1,46 @@
+"""The append-only, double-entry stock ledger: every change of stock is one `post`.
+
+Promises: nothing is ever updated or deleted in `movement`; the sum over all places is zero for every item;
+balances never go below zero nor below what is reserved; callers wait for each other and never skip
+(`verify` rebuilds the balances from the movements and compares). Physical truth that the books call impossible
+goes through `post_observed`. Other slices call these functions and never touch the tables.
+"""
+
+from backend.ledger.places import virtual_place
+from backend.ledger.post import (
+    Move,
+    NotEnoughStock,
+    Observed,
+    Posted,
+    Spot,
+    move_license_plate,
+    post,
+    post_observed,
+    reverse,
+)
+from backend.ledger.reserve import Reservation, release, reservations_of, reserve
+from backend.ledger.stock import BalanceRow, candidates, on_plate, rows_at
+from backend.ledger.verify import Mismatch, verify
+
+__all__ = [
+    "BalanceRow",
+    "Mismatch",
+    "Move",
+    "NotEnoughStock",
+    "Observed",
+    "Posted",
+    "Reservation",
+    "Spot",
+    "candidates",
+    "move_license_plate",
+    "on_plate",
+    "post",
+    "post_observed",
+    "release",
+    "reservations_of",
+    "reserve",
+    "reverse",
+    "rows_at",
+    "verify",
+    "virtual_place",
+]

@@ -1,0 +1,106 @@
+"""Reading balances: what lies where, and which of it may be taken first (first expired, first out)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from backend.db import Conn
+
+
+@dataclass(frozen=True)
+class BalanceRow:
+    """One key of a physical place, with the words a person needs."""
+
+    place_id: UUID
+    place_code: str
+    place_kind: str
+    pick_sequence: int | None
+    item_id: UUID
+    lot_id: UUID | None
+    lot_code: str | None
+    expires_on: date | None
+    serial: str | None
+    license_plate_id: UUID | None
+    license_plate_code: str | None
+    owner_id: UUID | None
+    status: str
+    on_hand: Decimal
+    reserved: Decimal
+
+    @property
+    def free(self) -> Decimal:
+        return self.on_hand - self.reserved
+
+
+_SELECT = """
+    select b.place_id, p.code as place_code, p.kind as place_kind, p.pick_sequence, b.item_id, b.lot_id, l.code as lot_code,
+           l.expires_on, b.serial, b.license_plate_id, lp.code as license_plate_code, b.owner_id, b.status, b.on_hand, b.reserved
+    from balance b join place p on p.id = b.place_id left join lot l on l.id = b.lot_id
+         left join license_plate lp on lp.id = b.license_plate_id
+    where b.site_id = %s and b.on_hand > 0"""
+
+
+def _rows(conn: Conn, where: str, params: list[Any]) -> list[BalanceRow]:
+    with conn.cursor(row_factory=class_row(BalanceRow)) as cur:
+        return cur.execute((_SELECT + where).encode(), params).fetchall()
+
+
+PICKABLE_KINDS = ("bin", "zone", "aisle")
+"""Stock is promised from shelves; what stands at a dock, a bench or on a vehicle is on its way somewhere."""
+
+
+def candidates(
+    conn: Conn,
+    site_id: UUID,
+    item_id: UUID,
+    *,
+    kinds: Collection[str] = PICKABLE_KINDS,
+    today: date | None = None,
+    lock: bool = False,
+) -> list[BalanceRow]:
+    """Available, unreserved stock of an item, the one to take first on top: expiry, then age, then the way there.
+
+    With `lock` the rows are locked in key order first, so that two callers never promise the same piece."""
+    if lock:
+        conn.execute(
+            """select 1 from balance where site_id = %s and item_id = %s and status = 'available' and on_hand > reserved
+               order by place_id, item_id, lot_id, serial, license_plate_id, owner_id, status for update""",
+            [site_id, item_id],
+        )
+    return _rows(
+        conn,
+        """ and b.item_id = %s and b.status = 'available' and b.on_hand > b.reserved and b.owner_id is null and p.active
+            and p.kind = any(%s) and (l.expires_on is null or %s::date is null or l.expires_on > %s)
+            order by l.expires_on nulls last, l.created_at, p.pick_sequence nulls last, p.code, b.serial, lp.code""",
+        [site_id, item_id, list(kinds), today, today],
+    )
+
+
+def rows_at(conn: Conn, site_id: UUID, place_id: UUID, item_id: UUID | None = None) -> list[BalanceRow]:
+    """Everything that the books say lies in a place."""
+    return _rows(
+        conn,
+        " and b.place_id = %s and (%s::uuid is null or b.item_id = %s) order by b.item_id, l.expires_on nulls last, l.code, b.serial",
+        [site_id, place_id, item_id, item_id],
+    )
+
+
+def on_plate(conn: Conn, site_id: UUID, license_plate_id: UUID) -> list[BalanceRow]:
+    """The contents of a license plate and of the plates inside it."""
+    return _rows(
+        conn,
+        """ and b.license_plate_id in (
+                with recursive inside as (
+                    select id from license_plate where id = %s
+                    union select c.id from license_plate c join inside on c.parent_id = inside.id)
+                select id from inside)
+            order by b.item_id, l.code, b.serial""",
+        [site_id, license_plate_id],
+    )

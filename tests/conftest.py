@@ -1,0 +1,283 @@
+"""Real parts for every test: one PostgreSQL for the session, one fresh migrated database for each test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
+
+import psycopg
+import pytest
+from fastapi.testclient import TestClient
+
+from backend import ledger
+from backend.app import create_app
+from backend.auth.principals import hash_password
+from backend.catalog.sites import create_site
+from backend.context import Context
+from backend.db import Conn, connect
+from backend.ids import new_id
+from backend.migrate import migrate
+from stowage.parts.postgres import EmbeddedPostgres
+
+REQUIRE_ALL = os.environ.get("STOWAGE_TEST_REQUIRE_ALL") == "1"
+VECTORS = Path(__file__).parents[1].parent / "shared" / "vectors"
+
+
+def missing(what: str, how: str) -> None:
+    """Skips, saying what is missing and how to get it; where everything must be there, fails."""
+    text = f"{what} is missing: {how}"
+    if REQUIRE_ALL:
+        pytest.fail(text)
+    pytest.skip(text)
+
+
+def tool(name: str, package: str, *elsewhere: str) -> str:
+    """The path of a program that a test needs, or a skip that says which Debian package has it."""
+    found = shutil.which(name) or next((p for p in elsewhere if Path(p).is_file()), None)
+    if found is None:
+        missing(name, f"apt-get install {package}")
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="session")
+def vectors() -> Path:
+    """The test data from outside; not part of the project, so a test that needs it skips without it."""
+    if not VECTORS.is_dir():
+        pytest.skip(
+            f"the outside test vectors are not beside the checkout ({VECTORS.parent.name}/{VECTORS.name})"
+        )
+    return VECTORS
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a running server whose database is migrated: the template of every test's own."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "data", durable=False)
+    with server as url:
+        migrate(url)
+        yield url
+
+
+def other_database(url: str, name: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"/{name}"))
+
+
+@pytest.fixture
+def empty_database_url(postgres: str) -> Iterator[str]:
+    yield from _database(postgres, "template0")
+
+
+@pytest.fixture
+def database_url(postgres: str) -> Iterator[str]:
+    """A database of this test alone, migrated and empty."""
+    yield from _database(postgres, urlsplit(postgres).path.lstrip("/"))
+
+
+def _database(postgres: str, template: str) -> Iterator[str]:
+    name = f"t{new_id().hex}"
+    admin = other_database(postgres, "postgres")
+    with psycopg.connect(admin, autocommit=True) as conn:
+        conn.execute(f'create database "{name}" template "{template}"'.encode())
+    yield other_database(postgres, name)
+    with psycopg.connect(admin, autocommit=True) as conn:
+        conn.execute(f'drop database "{name}" with (force)'.encode())
+
+
+@pytest.fixture
+def conn(database_url: str) -> Iterator[Conn]:
+    """A connection as the application has it, in autocommit: use `with conn.transaction()`."""
+    with connect(database_url, autocommit=True) as c:
+        yield c
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """A small site, made through the same functions as a real one."""
+
+    site_id: UUID
+    code: str
+    places: dict[str, UUID]
+    items: dict[str, UUID]
+    supplier_id: UUID
+    customer_id: UUID
+
+    def ctx(self, actor: str = "user:test") -> Context:
+        return Context(actor, self.site_id, datetime.now(UTC), str(new_id()))
+
+
+ITEMS = [
+    # sku, name, tracking, expiry, class, weight_g, gtin of each, gtin of case, units a case
+    ("TEA-250", "Green tea 250 g", "none", False, "ambient", "280", "06412345000013", "16412345000010", 12),
+    ("MILK-1L", "Milk 1 l", "lot", True, "chilled", "1040", "06412345000020", "16412345000027", 10),
+    ("DRILL-X", "Cordless drill", "serial", False, "ambient", "1800", "06412345000037", None, None),
+    ("CABLE", "Cable by the metre", "none", False, "ambient", "45", None, None, None),
+]
+
+PLACES = [
+    # code, kind, parent, class, erp location
+    ("AMBIENT", "zone", None, "ambient", "STO"),
+    ("COLD", "zone", None, "chilled", "COLD"),
+    ("DOCK-1", "dock_door", None, "ambient", "STO"),
+    ("DOCK-2", "dock_door", None, "ambient", "STO"),
+    ("STAGE-OUT", "staging", None, "ambient", "STO"),
+    ("BENCH-1", "pack_bench", None, "ambient", "STO"),
+    ("QUAR", "quarantine", None, "ambient", "QUA"),
+    ("A-01-1", "bin", "AMBIENT", "ambient", None),
+    ("A-01-2", "bin", "AMBIENT", "ambient", None),
+    ("A-02-1", "bin", "AMBIENT", "ambient", None),
+    ("C-01-1", "bin", "COLD", "chilled", None),
+    ("C-01-2", "bin", "COLD", "chilled", None),
+]
+
+
+def build_warehouse(conn: Conn, code: str = "HEL1") -> Warehouse:
+    with conn.transaction():
+        site_id = create_site(
+            conn, code=code, name="Helsinki 1", time_zone="Europe/Helsinki", gs1_company_prefix="6412345"
+        )
+        places = {
+            c: i
+            for c, i in conn.execute("select code, id from place where site_id = %s", [site_id]).fetchall()
+        }
+        for place_code, kind, parent, storage_class, erp in PLACES:
+            places[place_code] = new_id()
+            conn.execute(
+                """insert into place (id, site_id, parent_id, code, kind, storage_class, erp_location, holds_stock, pick_sequence)
+                   values (%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+                [
+                    places[place_code],
+                    site_id,
+                    places.get(parent or ""),
+                    place_code,
+                    kind,
+                    storage_class,
+                    erp,
+                    kind != "zone",
+                    len(places),
+                ],
+            )
+        items = {sku: i for sku, i in conn.execute("select sku, id from item").fetchall()}
+        for sku, name, tracking, expiry, storage_class, weight, each, case, per_case in ITEMS:
+            if sku in items:
+                continue
+            items[sku] = new_id()
+            decimals, unit = (2, "m") if sku == "CABLE" else (0, "each")
+            conn.execute(
+                """insert into item (id, sku, name, tracking, has_expiry, storage_class, weight_g, quantity_decimals, base_unit)
+                   values (%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+                [items[sku], sku, name, tracking, expiry, storage_class, weight, decimals, unit],
+            )
+            conn.execute(
+                "insert into item_pack (id, item_id, name, units, gtin) values (%s, %s, %s, 1, %s)",
+                [new_id(), items[sku], unit, each],
+            )
+            if case:
+                conn.execute(
+                    "insert into item_pack (id, item_id, name, units, gtin) values (%s, %s, 'case', %s, %s)",
+                    [new_id(), items[sku], per_case, case],
+                )
+        partners = {}
+        for partner_code, supplier, customer in (("SUP-1", True, False), ("CUST-1", False, True)):
+            row = conn.execute("select id from partner where code = %s", [partner_code]).fetchone()
+            partners[partner_code] = row[0] if row else new_id()
+            if row is None:
+                conn.execute(
+                    "insert into partner (id, code, name, is_supplier, is_customer) values (%s, %s, %s, %s, %s)",
+                    [partners[partner_code], partner_code, partner_code, supplier, customer],
+                )
+    return Warehouse(site_id, code, places, items, partners["SUP-1"], partners["CUST-1"])
+
+
+@pytest.fixture
+def warehouse(conn: Conn) -> Warehouse:
+    return build_warehouse(conn)
+
+
+def put_stock(
+    conn: Conn,
+    warehouse: Warehouse,
+    sku: str,
+    place: str,
+    quantity: str,
+    *,
+    lot: str | None = None,
+    expires_on: str | None = None,
+    serial: str | None = None,
+    status: str = "available",
+) -> None:
+    """Opening stock, posted like every other movement."""
+    with conn.transaction():
+        lot_id = None
+        if lot is not None:
+            row = conn.execute(
+                "insert into lot (id, item_id, code, expires_on) values (%s, %s, %s, %s) on conflict on constraint lot_code_unique do update set code = excluded.code returning id",
+                [new_id(), warehouse.items[sku], lot, expires_on],
+            ).fetchone()
+            assert row is not None
+            lot_id = row[0]
+        ctx = warehouse.ctx()
+        source = ledger.virtual_place(conn, warehouse.site_id, "adjustment")
+        ledger.post(
+            conn,
+            ctx,
+            [
+                ledger.Move(
+                    warehouse.items[sku],
+                    Decimal(quantity),
+                    ledger.Spot(source, status=status),
+                    ledger.Spot(warehouse.places[place], status=status),
+                    "opening",
+                    "opening",
+                    lot_id=lot_id,
+                    serial=serial,
+                )
+            ],
+        )
+
+
+class Api(TestClient):
+    """The real application on the test's database; writes get an Idempotency-Key unless one is given."""
+
+    def request(self, method: Any, url: Any, **options: Any) -> Any:
+        headers = dict(options.pop("headers", None) or {})
+        if str(method).upper() not in ("GET", "HEAD") and "Idempotency-Key" not in headers:
+            headers["Idempotency-Key"] = str(new_id())
+        return super().request(method, url, headers=headers, **options)
+
+    def as_user(self, conn: Conn, username: str, roles: list[str], site_id: UUID | None = None) -> Api:
+        """Logs a (new) user in; the following calls are theirs."""
+        conn.execute(
+            """insert into app_user (id, username, name, password_hash, roles, site_id) values (%s, %s, %s, %s, %s, %s)
+               on conflict do nothing""",
+            [new_id(), username, username.title(), _hash_of_test_password(), roles, site_id],
+        )
+        answer = super().post("/api/v1/auth/login", json={"username": username, "password": "test-password"})
+        assert answer.status_code == 200, answer.text
+        self.headers["Authorization"] = f"Bearer {answer.json()['token']}"
+        return self
+
+
+_password_hash = ""
+
+
+def _hash_of_test_password() -> str:
+    global _password_hash
+    _password_hash = _password_hash or hash_password("test-password")
+    return _password_hash
+
+
+@pytest.fixture
+def api(database_url: str, conn: Conn, warehouse: Warehouse) -> Iterator[Api]:
+    """The API over the `warehouse`, logged in as an admin; `api.as_user(conn, name, roles)` changes who asks."""
+    with Api(create_app(database_url), base_url="http://testserver", raise_server_exceptions=False) as client:
+        yield client.as_user(conn, "admin", ["admin"])
