@@ -1,0 +1,33 @@
+// Keeps the live connection open for as long as somebody is logged in, and turns its hints into fetches.
+import { useEffect } from "react";
+import { useSession } from "@/api/session";
+import { chosenSite } from "@/api/site";
+import { live } from "@/live";
+import { followHints } from "@/live/collection";
+import { queries } from "./queries";
+
+export function LiveBridge() {
+  const session = useSession();
+  const token = session?.token;
+  const ownSite = session?.user.site_id ?? null;
+
+  useEffect(() => {
+    if (!token) {
+      queries.clear();
+      return;
+    }
+    live.start(token);
+    const unfollow = followHints(live, queries, () => ownSite ?? chosenSite.get());
+    const hurry = () => document.visibilityState === "visible" && live.hurry();
+    window.addEventListener("online", hurry);
+    document.addEventListener("visibilitychange", hurry);
+    return () => {
+      unfollow();
+      live.stop();
+      window.removeEventListener("online", hurry);
+      document.removeEventListener("visibilitychange", hurry);
+    };
+  }, [token, ownSite]);
+
+  return null;
+}

@@ -1,0 +1,46 @@
+// Mantine drawn with our tokens: components follow tokens.css in light and dark.
+import { createTheme, type CSSVariablesResolver, type MantineColorsTuple } from "@mantine/core";
+
+const accent: MantineColorsTuple = [
+  "#eaf0fe", "#d3dffb", "#a6bdf7", "#7799f2", "#4f7bec", "#386ae4", "#2b5cd9", "#224cbb", "#1b3d97", "#142e73",
+];
+
+export const theme = createTheme({
+  primaryColor: "accent",
+  colors: { accent },
+  fontFamily: '"Inter Variable", system-ui, -apple-system, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC", sans-serif',
+  fontFamilyMonospace: "var(--mono)",
+  fontSizes: { xs: "0.78rem", sm: "0.86rem", md: "0.94rem", lg: "1.06rem", xl: "1.25rem" },
+  headings: { fontWeight: "620", sizes: { h1: { fontSize: "1.4rem", lineHeight: "1.3" }, h2: { fontSize: "1.06rem", lineHeight: "1.35" }, h3: { fontSize: "0.94rem", lineHeight: "1.4" } } },
+  defaultRadius: "md",
+  radius: { xs: "3px", sm: "5px", md: "7px", lg: "10px", xl: "16px" },
+  cursorType: "pointer",
+  respectReducedMotion: true,
+  components: {
+    Button: { defaultProps: { size: "sm" } },
+    TextInput: { defaultProps: { size: "sm" } },
+    Select: { defaultProps: { size: "sm", checkIconPosition: "right", comboboxProps: { shadow: "md" } } },
+    SegmentedControl: { defaultProps: { size: "xs" } },
+    Tooltip: { defaultProps: { openDelay: 250, withArrow: true, multiline: true, maw: 360 } },
+    Tabs: { defaultProps: { keepMounted: false } },
+  },
+});
+
+export const cssVariables: CSSVariablesResolver = () => {
+  const both = {
+    "--mantine-color-body": "var(--surface-raised)",
+    "--mantine-color-text": "var(--ink)",
+    "--mantine-color-dimmed": "var(--ink-soft)",
+    "--mantine-color-placeholder": "var(--ink-soft)",
+    "--mantine-color-default": "var(--surface-raised)",
+    "--mantine-color-default-hover": "var(--surface-hover)",
+    "--mantine-color-default-color": "var(--ink)",
+    "--mantine-color-default-border": "var(--line)",
+    "--mantine-color-anchor": "var(--accent-ink)",
+    "--mantine-color-error": "var(--tone-bad-ink)",
+    "--mantine-primary-color-light": "var(--accent-soft)",
+    "--mantine-primary-color-light-hover": "var(--accent-soft)",
+    "--mantine-primary-color-light-color": "var(--accent-ink)",
+  };
+  return { variables: {}, light: both, dark: both };
+};

@@ -1,0 +1,12 @@
+// What the backend announces. A hint says "something of this topic changed": fetch again, the list endpoint is the truth.
+export const TOPICS = [
+  "stock", "movements", "receipts", "orders", "tasks", "postings", "discrepancies", "alerts", "devices", "sensors", "floor",
+  "replenishment", "deliveries",
+] as const;
+export type Topic = (typeof TOPICS)[number];
+
+export interface Hint {
+  topic: Topic;
+  site: string | null;
+  id: string | null;
+}
