@@ -2,7 +2,8 @@
 // carry the same key, so that doing it twice is doing it once; a refusal or a success ends the action.
 import { useMutation, useQueryClient, type UseMutationResult } from "@tanstack/react-query";
 import { useRef } from "react";
-import { Problem, asProblem } from "./problem";
+import type { Problem} from "./problem";
+import { asProblem } from "./problem";
 import type { Topic } from "@/live/topics";
 
 export interface Key {

@@ -3,7 +3,7 @@ import { Modal, TextInput, VisuallyHidden } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { IconSearch } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState, type KeyboardEvent } from "react";
+import { useState, type KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { asProblem } from "@/api/problem";
@@ -32,8 +32,6 @@ function Search({ onClose }: { onClose: () => void }) {
   const [asked] = useDebouncedValue(text.trim(), 150);
   const found = useQuery({ ...searchQuery(asked), enabled: asked.length > 0, placeholderData: (previous) => previous });
   const hits = asked ? (found.data?.items ?? []) : [];
-
-  useEffect(() => setAt(0), [asked]);
 
   const go = (to: string | null) => {
     if (!to) return;
@@ -84,6 +82,7 @@ function Search({ onClose }: { onClose: () => void }) {
         value={text}
         onChange={(event) => {
           setText(event.currentTarget.value);
+          setAt(0);
           setNote(null);
         }}
       />

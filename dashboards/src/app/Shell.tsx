@@ -33,9 +33,9 @@ export default function Shell() {
         {t("shell.skip")}
       </a>
       <aside className={classes.side}>
-        <Link to="/floor" className={classes.brand} aria-label="Stowage">
+        <Link to="/floor" className={classes.brand} aria-label={t("shell.name")}>
           <img src="/favicon.svg" width={26} height={26} alt="" />
-          {!narrow && <span>Stowage</span>}
+          {!narrow && <span>{t("shell.name")}</span>}
         </Link>
         <nav className={classes.nav}>
           {NAVIGATION.map((group) => (

@@ -1,7 +1,7 @@
 // A table for reading and working: rows keep their place while someone reads, arrow keys walk, Enter opens, Space marks.
 import { Button, Checkbox } from "@mantine/core";
 import { IconArrowUp } from "@tabler/icons-react";
-import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from "react";
+import { useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { steady, type Steady } from "./steady";
@@ -175,12 +175,10 @@ function useSteady<T>(rows: readonly T[], rowKey: (row: T) => string, holding: b
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [held, rows, holding, letIn],
   );
-  useEffect(() => {
-    const same =
-      held.letIn === letIn &&
-      held.rows.length === result.rows.length &&
-      held.rows.every((entry, index) => entry.key === result.rows[index]?.key);
-    if (!same) setHeld({ rows: result.rows, letIn });
-  }, [result, held, letIn]);
+  const same =
+    held.letIn === letIn &&
+    held.rows.length === result.rows.length &&
+    held.rows.every((entry, index) => entry.key === result.rows[index]?.key);
+  if (!same) setHeld({ rows: result.rows, letIn });
   return { shown: result.rows, waiting: result.waiting };
 }
