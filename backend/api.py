@@ -22,8 +22,8 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
-from pydantic import PlainSerializer
 from pydantic import Field as PydanticField
+from pydantic import PlainSerializer
 
 from backend.auth.principals import Principal, authenticate
 from backend.context import Context

@@ -171,10 +171,8 @@ def _answer_errors(app: FastAPI) -> None:
         known = errors.from_database(e)
         if known is not None:
             return problem_response(known)
-        if (
-            isinstance(e, psycopg.OperationalError)
-            or e.sqlstate is None
-            and isinstance(e, psycopg.InterfaceError)
+        if isinstance(e, psycopg.OperationalError) or (
+            e.sqlstate is None and isinstance(e, psycopg.InterfaceError)
         ):
             log.warning("database_unavailable", error=str(e))
             return problem(

@@ -163,5 +163,7 @@ def from_database(e: psycopg.Error) -> Refused | None:
     if isinstance(e, pg.NumericValueOutOfRange | pg.DatetimeFieldOverflow | pg.InvalidDatetimeFormat):
         return Invalid(f"A number or date is out of range: {e.diag.message_primary}")
     if isinstance(e, pg.UntranslatableCharacter | pg.CharacterNotInRepertoire):
-        return Invalid("A text holds a character the database cannot store (NUL).")
+        return Invalid("A text holds a character the database cannot store.")
+    if isinstance(e, psycopg.DataError) and e.sqlstate is None:  # psycopg's own: NUL, a number beyond the type
+        return Invalid(f"A value cannot be stored: {e}")
     return None

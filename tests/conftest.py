@@ -117,9 +117,9 @@ class Warehouse:
 
 ITEMS = [
     # sku, name, tracking, expiry, class, weight_g, gtin of each, gtin of case, units a case
-    ("TEA-250", "Green tea 250 g", "none", False, "ambient", "280", "06412345000013", "16412345000010", 12),
-    ("MILK-1L", "Milk 1 l", "lot", True, "chilled", "1040", "06412345000020", "16412345000027", 10),
-    ("DRILL-X", "Cordless drill", "serial", False, "ambient", "1800", "06412345000037", None, None),
+    ("TEA-250", "Green tea 250 g", "none", False, "ambient", "280", "06412345000012", "16412345000019", 12),
+    ("MILK-1L", "Milk 1 l", "lot", True, "chilled", "1040", "06412345000029", "16412345000026", 10),
+    ("DRILL-X", "Cordless drill", "serial", False, "ambient", "1800", "06412345000036", None, None),
     ("CABLE", "Cable by the metre", "none", False, "ambient", "45", None, None, None),
 ]
 

@@ -8,7 +8,6 @@ that break are released and handed back to be allocated anew.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,6 +18,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from backend import jobs
 from backend.context import Context
 from backend.db import Conn
 from backend.errors import Conflict, Invalid, NotFound, Unknown
@@ -183,6 +183,8 @@ def post(conn: Conn, ctx: Context, moves: Sequence[Move]) -> list[Posted]:
         new_reservation = _carry(conn, ctx, m, old)
         posted[index] = replace(posted[index], reservation_id=new_reservation)
     announce(conn, ctx.site_id, "movements", posted[-1].movement_id)
+    changed = {"site_id": str(ctx.site_id), "item_ids": sorted(map(str, items)), "correlation_id": ctx.correlation_id}
+    jobs.defer(conn, "stock_changed", changed, lock=f"stock_changed:{ctx.site_id}")
     return posted
 
 
