@@ -2,7 +2,7 @@
 
 A `Document` is one thing the ERP books: its lines happen together and it carries our reference. `post` promises
 "once": it looks the reference up before it sends, goes on from the state it finds, and when it raises `ErpRefused`
-nothing of the document is left in the ERP. Any other `ErpError` says "ask again with the same document".
+nothing of the document is left in the ERP (or the refusal says that it `remains`). Any other `ErpError` says "ask again with the same document".
 To attach another ERP: one file with a class of this shape, one line in `CONNECTORS` (`connect.py`), and the contract
 suite in `tests/integration_erp/contract.py` run over it.
 """
@@ -48,9 +48,11 @@ class ErpRefused(ErpError):
 
     kind = "refused"
 
-    def __init__(self, words: str, lines: Iterable[str] = ()) -> None:
+    def __init__(self, words: str, lines: Iterable[str] = (), *, remains: bool = False) -> None:
         super().__init__(words)
         self.lines = frozenset(lines)
+        self.remains = remains
+        """Part of it is booked and cannot be taken back: only the same document may be sent again."""
 
 
 class ErpUnknownItem(ErpRefused):
@@ -180,7 +182,6 @@ class Product:
     unit: str
     gtin: str | None
     tracks_lots: bool
-    weight_g: Decimal | None
     list_price: Decimal | None
     suppliers: tuple[Offer, ...] = ()
 
@@ -219,7 +220,6 @@ class Location:
 class OnHand:
     item: str
     location: str
-    lot: str | None
     quantity: Decimal
 
 
