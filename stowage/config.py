@@ -131,6 +131,12 @@ class Settings:
         None,
         shown="embedded",
     )
+    tryton_cache: Path | None = _setting(
+        "Folder for the installed Tryton and its prepared database, shared by all runs of this user",
+        _path,
+        None,
+        shown="`~/.cache/stowage`",
+    )
     http_host: str = _setting("Address that the API and the screens listen on", _text, "127.0.0.1")
     http_port: int = _setting("Port of the API and the screens", _port, 8800)
     web_root: Path | None = _setting(

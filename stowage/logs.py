@@ -22,6 +22,7 @@ def set_up(program: str, level: str = "info") -> None:
 
     def add_program(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         event.setdefault("program", program)
+        event.pop("color_message", None)  # uvicorn's, for terminals
         return event
 
     shared: list[structlog.typing.Processor] = [

@@ -217,7 +217,9 @@ def password_matches(password: str, hashed: str) -> bool:
     return secrets.compare_digest(got, wanted)
 
 
-def can_log_in(host: str, port: int, user: str | None, password: str | None, timeout_s: float = 3) -> bool:
+def can_log_in(
+    host: str, port: int, user: str | None, password: str | None, *, tls: bool = False, timeout_s: float = 3
+) -> bool:
     """Whether a broker there accepts this account."""
     answered = threading.Event()
     accepted = False
@@ -229,6 +231,8 @@ def can_log_in(host: str, port: int, user: str | None, password: str | None, tim
 
     client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"stowage-probe-{secrets.token_hex(4)}")
     client.username_pw_set(user, password)
+    if tls:
+        client.tls_set()
     client.on_connect = on_connect
     client.connect_timeout = timeout_s
     try:

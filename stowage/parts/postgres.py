@@ -16,7 +16,6 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
 import tempfile
 import time
 from importlib.util import find_spec
@@ -217,7 +216,7 @@ class EmbeddedPostgres:
         if version not in binaries():
             known = ", ".join(str(v) for v in sorted(binaries()))
             raise PartFailed(
-                f"the database in {self.data_dir} was made by PostgreSQL {version}, this installation has {known}; "
+                f"the database in {self.data_dir} was made by PostgreSQL {version}, ours is {known}; "
                 "install the Stowage that made it, or `stowage backup` there and `stowage restore` here"
             )
         return version
@@ -291,6 +290,6 @@ def _servers_in(data_dir: Path) -> list[int]:
     return found
 
 
-def run_tool(tool: str, arguments: list[str], **options: object) -> subprocess.CompletedProcess[bytes]:
+def tool(name: str) -> Path:
     """One of the wheel's client programs (`pg_dump`, `pg_restore`, `psql`), newest version."""
-    return subprocess.run([str(binaries()[max(binaries())] / tool), *arguments], check=False, **options)  # type: ignore[call-overload,no-any-return]
+    return binaries()[max(binaries())] / name

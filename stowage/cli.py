@@ -1,0 +1,258 @@
+"""The command `stowage`: every program of the system, and the tools to run it.
+
+Each command reads the settings, calls one function of the room that does the work, and turns the errors that a
+person can act on into one sentence and exit code 1 (a wrong configuration: 2). To add a command: one function here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from stowage import config, logs
+from stowage.config import Settings, SettingsInvalid
+
+app = typer.Typer(
+    help="Stowage: an open system for connected warehouses.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    try:
+        app()
+    except SettingsInvalid as e:
+        _end(str(e), 2)
+    except Exception as e:
+        if not _is_a_sentence(e):
+            raise
+        _end(str(e), 1)
+
+
+def _is_a_sentence(e: Exception) -> bool:
+    """Errors whose text is made for the person at the terminal. Rooms are imported only when they were used."""
+    kinds = [("stowage.run", "CannotRun"), ("stowage.backup", "BackupFailed"), ("backend.migrate", "CannotMigrate"),
+             ("backend.db", "DatabaseUnreachable"), ("stowage.parts", "PartFailed")]  # fmt: skip
+    return any(isinstance(e, getattr(sys.modules.get(module), name, ())) for module, name in kinds)
+
+
+def _end(sentence: str, code: int) -> NoReturn:
+    print(f"stowage: {sentence}", file=sys.stderr, flush=True)
+    sys.stderr.flush()
+    sys.exit(code)
+
+
+# --- the whole system -------------------------------------------------------------------------------------
+
+
+@app.command()
+def run(empty: Annotated[bool, typer.Option("--empty", help="Without the demo warehouse.")] = False) -> None:
+    """Start everything on this machine: database, broker, ERP, our programs, and the demo warehouse."""
+    from stowage.run import run as run_everything
+
+    run_everything(config.load(), demo=not empty)
+
+
+# --- one program each -------------------------------------------------------------------------------------
+
+
+@app.command()
+def api() -> None:
+    """Serve the HTTP API and the screens."""
+    import uvicorn
+
+    from backend.app import create_app
+    from stowage.run import check_port
+
+    settings = _program("api")
+    check_port(settings.http_host, settings.http_port)
+    application = create_app(
+        _database(settings), web_root=settings.web_root, erp_url=_erp(settings), mqtt_url=settings.mqtt_url
+    )
+    uvicorn.run(
+        application,
+        host=settings.http_host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=3,
+        ws_max_size=64 * 1024,
+    )
+
+
+@app.command()
+def ingest() -> None:
+    """Take the agents' events from the broker into the database."""
+    from backend.ingest import run as run_ingest
+
+    settings = _program("ingest")
+    run_ingest(_database(settings), _broker(settings), stop_on_signal())
+
+
+@app.command()
+def worker() -> None:
+    """Do the jobs: postings to the ERP, webhooks, planning, retention."""
+    from backend.worker import run as run_worker
+
+    settings = _program("worker")
+    run_worker(_database(settings), _erp(settings), stop_on_signal())
+
+
+@app.command()
+def edge(
+    configuration: Annotated[
+        Path | None, typer.Option("--config", help="The agent's TOML file (edge_config).")
+    ] = None,
+) -> None:
+    """Run one agent beside its devices."""
+    from edge.agent import run as run_agent
+
+    settings = _program("edge")
+    path = configuration or settings.edge_config or Path("edge.toml")
+    if not path.is_file():
+        _end(f"there is no file {path}; copy edge/edge.sample.toml and describe your devices in it", 2)
+    run_agent(path, stop_on_signal())
+
+
+@app.command(hidden=True)
+def demo() -> None:
+    """Move the goods and people of the demo warehouse, and emulate its devices."""
+    from stowage.demo.run import run as run_demo
+
+    settings = _program("demo")
+    run_demo(settings, stop_on_signal())
+
+
+# --- tools ------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's schema."""
+    from backend.migrate import migrate as migrate_database
+
+    with _with_database(config.load()) as url:
+        applied = migrate_database(url, say=print)
+    print(f"{len(applied)} migrations applied" if applied else "the database is up to date")
+
+
+@app.command()
+def verify() -> None:
+    """Rebuild every balance from the movements and compare. Exit code 1 when they differ."""
+    from backend.db import connect
+    from backend.ledger import verify as verify_ledger
+
+    with _with_database(config.load()) as url, connect(url) as connection:
+        mismatches = verify_ledger(connection)
+    for mismatch in mismatches:
+        print(mismatch)
+    if mismatches:
+        _end(f"{len(mismatches)} balances differ from their movements", 1)
+    print("every balance equals the sum of its movements")
+
+
+@app.command()
+def doctor() -> None:
+    """Check each part and say what to do. Exit code 1 when something must be done."""
+    from stowage.doctor import examine
+
+    try:
+        settings = config.load()
+    except SettingsInvalid as e:
+        _end(str(e), 2)
+    sick = 0
+    for finding in examine(settings):
+        print(f"{finding.mark}  {finding.name:<12} {finding.text}", flush=True)
+        sick += finding.mark == "FAIL"
+    if sick:
+        _end(f"{sick} of the parts need attention", 1)
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="The file to write; it must not exist yet.")]) -> None:
+    """Write the whole database into one file, consistent as of one moment, while everything runs."""
+    from stowage.backup import backup as back_up
+
+    with _with_database(config.load()) as url:
+        print(back_up(url, file))
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="A file that `stowage backup` wrote.")]) -> None:
+    """Read a backup into an empty database."""
+    from stowage.backup import restore as read_back
+
+    with _with_database(config.load()) as url:
+        print(read_back(url, file))
+
+
+@app.command()
+def settings() -> None:
+    """Print the table of all settings."""
+    print(config.markdown_table())
+
+
+@app.command()
+def schema() -> None:
+    """Print the wire contract (MQTT messages) as JSON Schema."""
+    from edge.messages import json_schema
+
+    print(json.dumps(json_schema(), indent=2))
+
+
+# --- what the commands share ------------------------------------------------------------------------------
+
+
+def _program(name: str) -> Settings:
+    loaded = config.load()
+    logs.set_up(name, loaded.log_level)
+    return loaded
+
+
+def stop_on_signal(patience_s: float = 20) -> threading.Event:
+    """An event that SIGTERM and SIGINT set. A program that then does not end by itself is ended."""
+    stop = threading.Event()
+
+    def on_signal(_: int, __: object) -> None:
+        if not stop.is_set():
+            stop.set()
+            timer = threading.Timer(patience_s, os._exit, [1])
+            timer.daemon = True
+            timer.start()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    return stop
+
+
+def _database(settings: Settings) -> str:
+    if settings.database_url is None:
+        _end("set STOWAGE_DATABASE_URL; only `stowage run` brings a database of its own", 2)
+    return settings.database_url
+
+
+def _broker(settings: Settings) -> str:
+    if settings.mqtt_url is None:
+        _end("set STOWAGE_MQTT_URL; only `stowage run` brings a broker of its own", 2)
+    return settings.mqtt_url
+
+
+def _erp(settings: Settings) -> str | None:
+    return None if settings.erp_url == config.NO_ERP else settings.erp_url
+
+
+def _with_database(settings: Settings) -> AbstractContextManager[str]:
+    """The user's database, else the embedded one: the running one, or started for as long as this lasts."""
+    from stowage.doctor import database
+
+    return database(settings)

@@ -1,0 +1,270 @@
+"""`stowage doctor`: looks at each part as a program would use it, and says what to do.
+
+Looks only: it changes nothing and starts nothing. To add a check: one function that yields `Finding`s, and its
+name in `CHECKS`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+
+from stowage.config import NO_ERP, Settings, without_password
+from stowage.parts import PartFailed
+from stowage.parts.broker import can_log_in, find_mosquitto
+from stowage.parts.node import find_node
+from stowage.parts.postgres import EmbeddedPostgres
+from stowage.run import SPACE_NEEDED, CannotRun, answers, check_port
+
+CLOCK_TOLERANCE_S = 2
+
+
+@dataclass(frozen=True)
+class Finding:
+    mark: Literal["ok  ", "note", "FAIL"]
+    name: str
+    text: str
+
+
+def ok(name: str, text: str) -> Finding:
+    return Finding("ok  ", name, text)
+
+
+def note(name: str, text: str) -> Finding:
+    return Finding("note", name, text)
+
+
+def fail(name: str, text: str) -> Finding:
+    return Finding("FAIL", name, text)
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    for check in CHECKS:
+        yield from check(settings)
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """The user's database, else the embedded one: as it runs now, or started for as long as this lasts."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    part = EmbeddedPostgres(settings.data_dir / "postgres")
+    if part.ready():
+        yield part.url()
+        return
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with part as url:
+        yield url
+
+
+# --- checks -----------------------------------------------------------------------------------------------
+
+
+def python(_: Settings) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield ok("python", version)
+
+
+def disk(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data_dir.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    text = f"{free / 2**30:.1f} GB free for {settings.data_dir.absolute()}"
+    if free < SPACE_NEEDED:
+        yield fail("disk", f"{text}; free at least {SPACE_NEEDED // 2**20} MB, or set STOWAGE_DATA_DIR")
+    elif free < 4 * SPACE_NEEDED:
+        yield note("disk", f"{text}; that will not last long")
+    else:
+        yield ok("disk", text)
+
+
+def ports(settings: Settings) -> Iterator[Finding]:
+    host, port = settings.http_host, settings.http_port
+    if answers(host, port, "/healthz"):
+        yield ok("http", f"Stowage answers on {host}:{port}")
+        return
+    try:
+        check_port(host, port)
+        yield ok("http", f"{host}:{port} is free")
+    except CannotRun as e:
+        yield fail("http", str(e))
+
+
+def database_health(settings: Settings) -> Iterator[Finding]:
+    if settings.database_url is None:
+        part = EmbeddedPostgres(settings.data_dir / "postgres")
+        if not part.ready():
+            yield ok("database", f"{part.describe()}, not running now; `stowage run` starts it")
+            return
+        url, shown = part.url(), part.describe()
+    else:
+        url, shown = settings.database_url, without_password(settings.database_url)
+    try:
+        connection = psycopg.connect(url, connect_timeout=5)
+    except psycopg.OperationalError as e:
+        reason = str(e).strip().splitlines()[0]
+        yield fail("database", f"{shown} does not answer ({reason}); start it or check STOWAGE_DATABASE_URL")
+        return
+    with connection:
+        yield from _inside_the_database(connection, shown)
+
+
+def _inside_the_database(connection: psycopg.Connection[tuple[object, ...]], shown: str) -> Iterator[Finding]:
+    from backend.db import APP_ROLE
+    from backend.migrate import CannotMigrate, is_current
+
+    server = connection.info.server_version
+    if server < 150000:
+        yield fail("database", f"{shown} is PostgreSQL {server // 10000}; Stowage needs 15 or newer")
+        return
+    yield ok("database", f"{shown} answers, PostgreSQL {server // 10000}.{server % 10000}")
+
+    row = connection.execute("SELECT extract(epoch FROM clock_timestamp())").fetchone()
+    assert row is not None
+    skew_s = datetime.now(UTC).timestamp() - float(str(row[0]))
+    if abs(skew_s) > CLOCK_TOLERANCE_S:
+        yield fail(
+            "clock", f"this machine's clock differs from the database's by {skew_s:+.1f} s; use NTP on both"
+        )
+    else:
+        yield ok("clock", f"{skew_s * 1000:+.0f} ms against the database")
+
+    try:
+        if is_current(connection):
+            yield ok("schema", "up to date")
+        else:
+            yield fail("schema", "older than this program; run `stowage migrate`")
+    except CannotMigrate as e:
+        yield fail("schema", str(e))
+
+    may = connection.execute(
+        "SELECT bool_or(pg_has_role(current_user, oid, 'MEMBER')) FROM pg_roles WHERE rolname = %s",
+        [APP_ROLE],
+    ).fetchone()
+    if may is None or may[0] is None:
+        yield fail("role", f"{APP_ROLE} does not exist; run `stowage migrate`")
+    elif not may[0]:
+        yield fail(
+            "role",
+            f"the database user may not become {APP_ROLE}; as administrator: GRANT {APP_ROLE} TO <user>",
+        )
+    else:
+        yield ok("role", f"works as {APP_ROLE}, which does not own the tables")
+
+    found = connection.execute(
+        "SELECT installed_version FROM pg_available_extensions WHERE name = 'timescaledb'"
+    ).fetchone()
+    if found is None:
+        yield ok("telemetry", "plain partitions; for more than a few readers use a server with TimescaleDB")
+    elif found[0] is None:
+        yield ok(
+            "telemetry", "plain partitions, though TimescaleDB could be had: a new database would use it"
+        )
+    else:
+        yield ok("telemetry", f"TimescaleDB {found[0]}")
+
+
+def broker(settings: Settings) -> Iterator[Finding]:
+    if settings.mqtt_url is None:
+        program = find_mosquitto() if settings.broker != "amqtt" else None
+        if program is not None:
+            yield ok("broker", f"embedded: {program}")
+        elif settings.broker == "mosquitto":
+            yield fail("broker", "mosquitto is not installed; install it, or set STOWAGE_BROKER=auto")
+        else:
+            yield note("broker", "embedded: amqtt; install mosquitto for more than a demo")
+        return
+    parts = urlsplit(settings.mqtt_url)
+    shown, host, port = without_password(settings.mqtt_url), parts.hostname or "", parts.port or 1883
+    try:
+        socket.create_connection((host, port), timeout=5).close()
+    except OSError as e:
+        yield fail(
+            "broker", f"{shown} does not answer ({e.strerror or e}); start it or check STOWAGE_MQTT_URL"
+        )
+        return
+    user, password = (
+        unquote(part) if part is not None else None for part in (parts.username, parts.password)
+    )
+    if can_log_in(host, port, user, password, tls=parts.scheme == "mqtts"):
+        yield ok("broker", f"{shown} answers")
+    else:
+        yield fail("broker", f"{shown} refuses the account {user}; check the password in STOWAGE_MQTT_URL")
+
+
+def erp(settings: Settings) -> Iterator[Finding]:
+    if settings.erp_url == NO_ERP:
+        yield note("erp", "none; stock changes are not posted anywhere")
+        return
+    if settings.erp_url is None:
+        yield ok("erp", "embedded Tryton; `stowage run` installs and starts it")
+        return
+    shown = without_password(settings.erp_url)
+    parts = urlsplit(settings.erp_url)
+    try:
+        default_port = 443 if parts.scheme.endswith("https") else 80
+        socket.create_connection((parts.hostname or "", parts.port or default_port), timeout=5).close()
+    except OSError as e:
+        yield fail(
+            "erp", f"{shown} does not answer ({e.strerror or e}); postings wait. Check STOWAGE_ERP_URL"
+        )
+        return
+    yield from _erp_log_in(settings.erp_url, shown)
+
+
+def _erp_log_in(url: str, shown: str) -> Iterator[Finding]:
+    if find_spec("backend.integration.erp.connect") is None:
+        yield ok("erp", f"{shown} answers")
+        return
+    from backend.integration.erp.connect import check_log_in
+
+    problem = check_log_in(url)
+    yield ok("erp", f"{shown} accepts our account") if problem is None else fail("erp", f"{shown}: {problem}")
+
+
+def screens(settings: Settings) -> Iterator[Finding]:
+    if settings.web_root is not None:
+        there = (settings.web_root / "index.html").is_file()
+        yield (
+            ok("screens", f"{settings.web_root}")
+            if there
+            else fail(
+                "screens",
+                f"{settings.web_root} has no index.html; build `dashboards/` or unset STOWAGE_WEB_ROOT",
+            )
+        )
+        return
+    try:
+        yield ok("screens", f"built with {find_node().describe()}")
+    except PartFailed as e:
+        yield fail("screens", str(e))
+
+
+def agents(settings: Settings) -> Iterator[Finding]:
+    if settings.edge_config is not None and not Path(settings.edge_config).is_file():
+        yield fail("edge", f"there is no file {settings.edge_config}; check STOWAGE_EDGE_CONFIG")
+
+
+CHECKS: list[Callable[[Settings], Iterator[Finding]]] = [
+    python,
+    disk,
+    ports,
+    database_health,
+    broker,
+    erp,
+    screens,
+    agents,
+]
