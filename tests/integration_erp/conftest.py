@@ -15,7 +15,7 @@ from backend.integration.erp.connector import Connector, Document, Kind, Line
 from backend.integration.erp.tryton import TrytonConnector
 from stowage.parts.tryton import Tryton
 
-STORAGE, COLD, QUARANTINE, SUPPLIER, CUSTOMER, LOST = "STO", "COLD", "QUAR", "SUP", "CUS", "LF"
+STORAGE, COLD, QUARANTINE, SUPPLIER, CUSTOMER, LOST = "STO", "COLD", "QUA", "SUP", "CUS", "LF"
 _references = count(1)
 
 

@@ -287,4 +287,4 @@ def test_master_data_can_be_read_for_an_import(erp: TrytonConnector) -> None:
     partners = {p.code: p for p in erp.partners()}
     assert partners["S-VOLTA"].is_supplier
     assert partners["C-WEB"].is_customer
-    assert {(x.code, x.parent) for x in erp.locations()} >= {("COLD", "STO"), ("QUAR", "STO")}
+    assert {(x.code, x.parent) for x in erp.locations()} >= {("COLD", "STO"), ("QUA", "STO")}

@@ -245,9 +245,7 @@ class TrytonConnector:
                 except ErpRefused as refused:
                     refuse(reference, refused)
         self._together(running(), "waiting", "assign_try", refuse)
-        for reference, rows in running().items():
-            if short := self._not_assigned(by_reference[reference], rows):
-                refuse(reference, short)
+        self._try_short_ones_alone(running(), by_reference, refuse)
         for state, button in (("assigned", "pick"), ("picked", "pack"), ("packed", "do"), ("shipped", "do")):
             self._together(running(), state, button, refuse)
         for reference, rows in self._find_all(OUT, list(by_reference)).items():
@@ -365,14 +363,29 @@ class TrytonConnector:
             pairs += [[shipment["id"]], {"effective_date": on, "moves": commands[shipment["id"]]}]
         self._rpc.call(f"model.{OUT}.write", *pairs)
 
+    def _try_short_ones_alone(
+        self, running: dict[str, list[Row]], by_reference: dict[str, Document], refuse: Callable[[str, ErpRefused], None]
+    ) -> None:
+        """A shipment that asks for too much took what the ones behind it needed: free them all, then each in its turn."""
+        short = {r: rows for r, rows in running.items() if self._not_assigned(by_reference[r], rows)}
+        if len(short) > 1:
+            self._call(OUT, "wait", [row["id"] for rows in short.values() for row in rows if row["state"] in ("waiting", "assigned")])
+        for reference in short:
+            rows = self._find_all(OUT, [reference])[reference]
+            if len(short) > 1:
+                self._fill_shipments(by_reference[reference], rows)
+                self._call(OUT, "assign_try", [row["id"] for row in rows])
+                rows = self._find_all(OUT, [reference])[reference]
+            if refused := self._not_assigned(by_reference[reference], rows):
+                refuse(reference, refused)
+
     def _not_assigned(self, document: Document, shipments: list[Row]) -> ErpRefused | None:
         """Which lines Tryton could not take from where they were taken."""
         stuck = [s for s in shipments if s["state"] in ("waiting", "assigned")]
         if not stuck:
             return None
         name = "outgoing_moves" if stuck[0]["warehouse_output"] == stuck[0]["warehouse_storage"] else "inventory_moves"
-        moves = self._read("stock.move", [m for s in stuck for m in s[name]], _MOVE)
-        return self._short_of(document, moves) if all(s["state"] == "assigned" or s["state"] == "waiting" for s in stuck) else None
+        return self._short_of(document, self._read("stock.move", [m for s in stuck for m in s[name]], _MOVE))
 
     def _let_go(self, shipments: list[Row], refused: ErpRefused) -> ErpRefused:
         """Give the sale's shipments back as they were, so that the next try (or a person) finds them open."""
@@ -616,7 +629,7 @@ class TrytonConnector:
                 days = row["lead_time"].days if row["lead_time"] else 0
                 offers[row["template"]].append(Offer(parties[row["party"]], price["unit_price"], currencies[row["currency"]], days,
                                                      Decimal(str(price["quantity"] or 0))))  # fmt: skip
-        names = ["code", "template", "name", "default_uom", "lot_required", "list_price", "identifiers"]
+        names = ["code", "template", "name", "default_uom", "lot_required", "list_price_used", "identifiers"]
         rows = list(self._search("product.product", [("type", "=", "goods")], names))
         identifiers = {row["id"]: row for row in self._read(
             "product.identifier", [i for row in rows for i in row["identifiers"]], ["type", "code"])}  # fmt: skip
@@ -625,7 +638,7 @@ class TrytonConnector:
                 continue
             gtin = next((identifiers[i]["code"] for i in row["identifiers"] if identifiers[i]["type"] == "ean"), None)
             yield Product(str(row["id"]), row["code"], row["name"], units[row["default_uom"]], gtin, bool(row["lot_required"]),
-                          row["list_price"], tuple(offers[row["template"]]))  # fmt: skip
+                          row["list_price_used"], tuple(offers[row["template"]]))  # fmt: skip
 
     def partners(self) -> Iterator[Partner]:
         suppliers = {row["party"] for row in self._search("purchase.product_supplier", [], ["party"])}
@@ -716,10 +729,10 @@ class TrytonConnector:
     def _remember_products(self, codes: Iterable[str]) -> None:
         missing = sorted(set(codes) - set(self._products))
         if missing:
-            names = ["code", "default_uom", "lot_required", "cost_price", "list_price"]
+            names = ["code", "default_uom", "lot_required", "cost_price", "list_price_used"]
             for row in self._search("product.product", [("code", "in", missing)], names):
                 self._products[row["code"]] = _Product(row["id"], row["code"], row["default_uom"], bool(row["lot_required"]),
-                                                       row["cost_price"] or Decimal(0), row["list_price"] or Decimal(0))  # fmt: skip
+                                                       row["cost_price"] or Decimal(0), row["list_price_used"] or Decimal(0))  # fmt: skip
 
     def _check_lines(self, document: Document) -> None:
         unknown = [line for line in document.lines if line.item not in self._products]

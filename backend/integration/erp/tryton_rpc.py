@@ -18,8 +18,8 @@ import httpx
 
 from backend.integration.erp.connector import ErpBusy, ErpClosedPeriod, ErpLogin, ErpRefused, ErpUnreachable
 
-ANSWERED_YES = (".done", ".check_quantity_product", ".check_quantity_lot")
-"""Warnings that a warehouse answers "yes" to by having done it: a move without an order, a quantity that differs."""
+ANSWERED_YES = (".done", ".check_quantity_product", ".check_quantity_lot", ".check_move_quantity")
+"""Warnings that a warehouse answers "yes" to by having done it: a move without an order, more than was ordered."""
 
 _CLOSED = re.compile(
     r"(clos|reopen)\w*\b.{0,80}\bperiod|\bperiod.{0,80}\b(clos|reopen)", re.IGNORECASE | re.DOTALL
