@@ -52,6 +52,7 @@ ROUTERS = [
     "backend.picking.routes:router",
     "backend.packing.routes:router",
     "backend.shipping.routes:router",
+    "backend.handheld.routes:router",
     "backend.counting.routes:router",
     "backend.transfers.routes:router",
     "backend.replenishment.routes:router",

@@ -1,0 +1,277 @@
+"""The life of a count: open -> counted blind -> (recount by another person) -> (approved by a lead) -> done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from backend import ledger
+from backend.catalog import lot_of, resolve_code
+from backend.context import Context
+from backend.db import Conn
+from backend.errors import Conflict, Invalid, NotFound
+from backend.ids import new_id
+from backend.ledger import Move, Reservation, Spot
+from backend.live.announce import announce
+
+ZERO = Decimal(0)
+
+
+class NeedsAnotherPerson(Conflict):
+    kind, title = "needs-another-person", "A second person has to count"
+
+
+@dataclass(frozen=True)
+class CountTask:
+    id: UUID
+    place_id: UUID
+    place_code: str
+    item_id: UUID | None
+    sku: str | None
+    state: str
+    reason: str
+    tolerance: Decimal
+    discrepancy_id: UUID | None
+    round: int
+    counted_by: list[str]
+    version: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Books against count, for one item and lot (or serial) of the place."""
+
+    item_id: UUID
+    sku: str
+    lot_id: UUID | None
+    lot_code: str | None
+    serial: str | None
+    booked: Decimal
+    counted: Decimal
+
+    @property
+    def change(self) -> Decimal:
+        return self.counted - self.booked
+
+
+def open_count(
+    conn: Conn,
+    ctx: Context,
+    place_id: UUID,
+    item_id: UUID | None,
+    *,
+    reason: str,
+    tolerance: Decimal = ZERO,
+    discrepancy_id: UUID | None = None,
+) -> UUID:
+    """A count task; where the same question is open already, that one."""
+    row = conn.execute(
+        """insert into count_task (site_id, id, place_id, item_id, reason, tolerance, discrepancy_id, created_by)
+           values (%s, %s, %s, %s, %s, %s, %s, %s)
+           on conflict (site_id, place_id, item_id) where state in ('open', 'recount', 'to_approve')
+           do update set discrepancy_id = coalesce(count_task.discrepancy_id, excluded.discrepancy_id)
+           returning id""",
+        [ctx.site_id, new_id(), place_id, item_id, reason, tolerance, discrepancy_id, ctx.actor],
+    ).fetchone()
+    assert row is not None
+    announce(conn, ctx.site_id, "tasks", row[0])
+    return UUID(str(row[0]))
+
+
+def count_task(conn: Conn, ctx: Context, task_id: UUID, *, lock: bool = False) -> CountTask:
+    with conn.cursor(row_factory=class_row(CountTask)) as cur:
+        row = cur.execute(
+            f"""select t.id, t.place_id, p.code as place_code, t.item_id, i.sku, t.state, t.reason, t.tolerance, t.discrepancy_id,
+                       t.round, t.counted_by, t.version
+                from count_task t join place p on p.id = t.place_id left join item i on i.id = t.item_id
+                where t.site_id = %s and t.id = %s {"for update of t" if lock else ""}""".encode(),
+            [ctx.site_id, task_id],
+        ).fetchone()
+    if row is None:
+        raise NotFound("There is no such count at this site.")
+    return row
+
+
+def add_line(
+    conn: Conn,
+    ctx: Context,
+    task_id: UUID,
+    code: str,
+    quantity: Decimal | None,
+    lot: str | None,
+    expires_on: date | None,
+) -> UUID:
+    """What the person holds in hand: a scan is one (or one pack), a number says how many of what was scanned."""
+    task = _countable(conn, ctx, task_id)
+    found = resolve_code(conn, ctx.site_id, code)
+    if found.item_id is None:
+        raise Invalid(f"{code!r} is a {found.kind.replace('_', ' ')}; scan an item.", field="code")
+    if task.item_id is not None and found.item_id != task.item_id:
+        raise Invalid(
+            f"This count is about {task.sku}; {found.sku} was scanned.",
+            field="code",
+            expected=task.sku,
+            seen=found.sku,
+        )
+    tracking = conn.execute("select tracking from item where id = %s", [found.item_id]).fetchone()
+    lot_code = lot or found.lot_code
+    lot_id = found.lot_id or (
+        lot_of(conn, found.item_id, lot_code, expires_on or found.expires_on) if lot_code else None
+    )
+    if tracking == ("lot",) and lot_id is None:
+        raise Invalid(f"{found.sku} is counted by lot; scan or say the lot.", field="lot")
+    if tracking == ("serial",) and found.serial is None:
+        raise Invalid(f"{found.sku} is counted by serial number; scan each one.", field="code")
+    amount = (Decimal(1) if quantity is None else quantity) * found.units
+    line_id = new_id()
+    conn.execute(
+        """insert into count_line (site_id, task_id, id, round, item_id, lot_id, serial, quantity, counted_by)
+           values (%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+        [ctx.site_id, task_id, line_id, task.round, found.item_id, lot_id, found.serial, amount, ctx.actor],
+    )
+    return line_id
+
+
+def undo_line(conn: Conn, ctx: Context, undo: dict[str, str]) -> None:
+    """Takes a counted line back, while its round is open."""
+    gone = conn.execute(
+        """delete from count_line l using count_task t where l.site_id = %s and l.id = %s and t.site_id = l.site_id
+           and t.id = l.task_id and t.round = l.round and t.state in ('open', 'recount')""",
+        [ctx.site_id, UUID(undo["line_id"])],
+    ).rowcount
+    if not gone:
+        raise Conflict("This count was submitted already; ask for a recount.")
+
+
+def differences(conn: Conn, ctx: Context, task: CountTask) -> list[Difference]:
+    """Books now against the present round, per item, lot and serial; equal ones included."""
+    with conn.cursor(row_factory=class_row(Difference)) as cur:
+        return cur.execute(
+            """with booked as (
+                   select item_id, lot_id, serial, sum(on_hand) as quantity from balance
+                   where site_id = %(site)s and place_id = %(place)s and on_hand > 0 and (%(item)s::uuid is null or item_id = %(item)s)
+                   group by item_id, lot_id, serial),
+               counted as (
+                   select item_id, lot_id, serial, sum(quantity) as quantity from count_line
+                   where site_id = %(site)s and task_id = %(task)s and round = %(round)s group by item_id, lot_id, serial),
+               both_sides as (
+                   select item_id, lot_id, serial, quantity as booked, 0 as counted from booked
+                   union all select item_id, lot_id, serial, 0, quantity from counted)
+               select s.item_id, i.sku, s.lot_id, l.code as lot_code, s.serial, sum(s.booked) as booked, sum(s.counted) as counted
+               from both_sides s join item i on i.id = s.item_id left join lot l on l.id = s.lot_id
+               group by s.item_id, i.sku, s.lot_id, l.code, s.serial order by i.sku, l.code, s.serial""",
+            {
+                "site": ctx.site_id,
+                "place": task.place_id,
+                "item": task.item_id,
+                "task": task.id,
+                "round": task.round,
+            },
+        ).fetchall()
+
+
+def submit(conn: Conn, ctx: Context, task_id: UUID) -> CountTask:
+    """Ends a round: agreed or within tolerance -> done; else a second person; after them -> a lead approves."""
+    task = _countable(conn, ctx, task_id)
+    found = differences(conn, ctx, task)
+    counters = [*task.counted_by, ctx.actor]
+    worst = max((abs(d.change) for d in found), default=ZERO)
+    if worst <= task.tolerance:
+        _settle(conn, ctx, task, found)
+        return _to(conn, ctx, task, "done", counters)
+    if task.round == 1:
+        return _to(conn, ctx, task, "recount", counters, next_round=True)
+    return _to(conn, ctx, task, "to_approve", counters)
+
+
+def approve(conn: Conn, ctx: Context, task_id: UUID) -> CountTask:
+    """A lead takes the last round as the truth. Not the one who counted it."""
+    task = count_task(conn, ctx, task_id, lock=True)
+    if task.state != "to_approve":
+        raise Conflict(f"This count is {task.state.replace('_', ' ')}; only a finished recount is approved.")
+    if task.counted_by and ctx.actor == task.counted_by[-1]:
+        raise NeedsAnotherPerson("You counted this yourself; another lead has to approve it.")
+    _settle(conn, ctx, task, differences(conn, ctx, task))
+    return _to(conn, ctx, task, "done", task.counted_by)
+
+
+def recount(conn: Conn, ctx: Context, task_id: UUID) -> CountTask:
+    """A lead does not believe it: once more, from the start of a new round."""
+    task = count_task(conn, ctx, task_id, lock=True)
+    if task.state != "to_approve":
+        raise Conflict(f"This count is {task.state.replace('_', ' ')}; there is nothing to count again.")
+    return _to(conn, ctx, task, "recount", task.counted_by, next_round=True)
+
+
+def cancel(conn: Conn, ctx: Context, task_id: UUID) -> CountTask:
+    task = count_task(conn, ctx, task_id, lock=True)
+    if task.state in ("done", "cancelled"):
+        raise Conflict(f"This count is {task.state} already.")
+    return _to(conn, ctx, task, "cancelled", task.counted_by)
+
+
+def _countable(conn: Conn, ctx: Context, task_id: UUID) -> CountTask:
+    task = count_task(conn, ctx, task_id, lock=True)
+    if task.state not in ("open", "recount"):
+        raise Conflict(f"This count is {task.state.replace('_', ' ')}; it takes no more lines.")
+    if task.state == "recount" and ctx.actor == task.counted_by[-1]:
+        raise NeedsAnotherPerson("You counted this the first time; somebody else has to count it again.")
+    return task
+
+
+def _to(
+    conn: Conn, ctx: Context, task: CountTask, state: str, counters: list[str], *, next_round: bool = False
+) -> CountTask:
+    closed = state in ("done", "cancelled")
+    conn.execute(
+        """update count_task set state = %s, counted_by = %s, round = round + %s, version = version + 1, assigned_to = null,
+                  closed_at = case when %s then clock_timestamp() end, closed_by = case when %s then %s end
+           where site_id = %s and id = %s""",
+        [state, counters, int(next_round), closed, closed, ctx.actor, ctx.site_id, task.id],
+    )
+    announce(conn, ctx.site_id, "tasks", task.id)
+    return count_task(conn, ctx, task.id)
+
+
+def _settle(conn: Conn, ctx: Context, task: CountTask, found: list[Difference]) -> None:
+    """Posts the differences. What explains a discrepancy goes against its place, the rest against adjustment."""
+    from backend import orders
+    from backend.counting.discrepancies import resolve
+
+    other_kind = "discrepancy" if task.discrepancy_id else "adjustment"
+    books = ledger.virtual_place(conn, ctx.site_id, other_kind)
+    broken: list[Reservation] = []
+    for d in found:
+        if d.change > 0:
+            ledger.post(conn, ctx, [Move(d.item_id, d.change, Spot(books), Spot(task.place_id), "counted more", "count", task.id,
+                                         d.lot_id, d.serial, evidence={"count_task": str(task.id)})])  # fmt: skip
+        missing = -d.change
+        for row in ledger.rows_at(conn, ctx.site_id, task.place_id, d.item_id):
+            if missing <= 0:
+                break
+            if (row.lot_id, row.serial) != (d.lot_id, d.serial):
+                continue
+            taken = min(missing, row.on_hand)
+            here = Spot(task.place_id, row.license_plate_id, row.status)
+            seen = ledger.post_observed(conn, ctx, Move(
+                d.item_id, taken, here, Spot(books, None, row.status), "counted less", "count", task.id, d.lot_id, d.serial,
+                row.owner_id, evidence={"count_task": str(task.id)}))  # fmt: skip
+            broken += seen.broken
+            missing -= taken
+    if broken:
+        orders.reallocate(conn, ctx, broken)
+    if task.discrepancy_id is not None:
+        is_open = conn.execute(
+            "select 1 from discrepancy where site_id = %s and id = %s and state = 'open'",
+            [ctx.site_id, task.discrepancy_id],
+        ).fetchone()
+        if is_open:
+            changed = [d for d in found if d.change]
+            words = "; ".join(
+                f"{d.sku} {d.booked.normalize():f} -> {d.counted.normalize():f}" for d in changed
+            )
+            resolve(conn, ctx, task.discrepancy_id, f"counted: {words or 'the books are right'}")

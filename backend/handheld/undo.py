@@ -1,0 +1,78 @@
+"""`record_step` when a step is done, `undo_last` when it was a mistake."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from backend import ledger
+from backend.context import Context
+from backend.db import Conn
+from backend.errors import Conflict
+from backend.ids import new_id
+
+UNDO_WITHIN = timedelta(minutes=10)
+
+UNDO: dict[str, str] = {
+    "count_line": "backend.counting.counts:undo_line",
+    "move": "backend.handheld.undo:undo_movements",
+    "receive": "backend.receiving:undo_scan",
+    "putaway": "backend.putaway:undo_confirm",
+    "pick": "backend.picking:undo_confirm",
+    "pack": "backend.packing:undo_content",
+    "load": "backend.shipping:undo_load",
+}
+"""kind of step -> function `(conn, ctx, undo: dict) -> None` that takes it back or raises a Refused."""
+
+
+class NothingToUndo(Conflict):
+    kind, title = "nothing-to-undo", "Nothing to undo"
+
+
+@dataclass(frozen=True)
+class Step:
+    kind: str
+    """A key of `UNDO`."""
+    label: str
+    """What the person sees: `12 x TEA-250 to A-01-1`."""
+    undo: dict[str, Any]
+
+
+def record_step(conn: Conn, ctx: Context, step: Step) -> None:
+    if step.kind not in UNDO:
+        raise ValueError(f"no way to undo {step.kind}")
+    conn.execute(
+        "insert into handheld_step (site_id, id, actor, kind, label, undo) values (%s, %s, %s, %s, %s, %s)",
+        [ctx.site_id, new_id(), ctx.actor, step.kind, step.label[:200], Jsonb(step.undo)],
+    )
+
+
+def undo_last(conn: Conn, ctx: Context) -> Step:
+    """Takes back this person's last step. Raises NothingToUndo, or the slice's own refusal."""
+    row = conn.execute(
+        "select id, kind, label, undo, done_at, undone_at from handheld_step where site_id = %s and actor = %s order by id desc limit 1 for update",
+        [ctx.site_id, ctx.actor],
+    ).fetchone()
+    if row is None or row[5] is not None:
+        raise NothingToUndo("There is no step of yours to undo.")
+    if row[4] < ctx.now - UNDO_WITHIN:
+        raise NothingToUndo("Your last step is more than ten minutes ago; a lead can reverse its movement.")
+    module, _, name = UNDO[row[1]].partition(":")
+    take_back: Any = getattr(importlib.import_module(module), name)
+    take_back(conn, ctx, row[3])
+    conn.execute(
+        "update handheld_step set undone_at = clock_timestamp() where site_id = %s and id = %s",
+        [ctx.site_id, row[0]],
+    )
+    return Step(row[1], row[2], row[3])
+
+
+def undo_movements(conn: Conn, ctx: Context, undo: dict[str, Any]) -> None:
+    """For steps that are nothing but movements: each is reversed, the last one first."""
+    for movement_id in reversed(undo["movement_ids"]):
+        ledger.reverse(conn, ctx, UUID(movement_id), "undone by the worker")
