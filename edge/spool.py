@@ -53,7 +53,7 @@ CREATE TABLE IF NOT EXISTS event (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS event_may_be_lost ON event (epoch, seq) WHERE may_be_lost AND body IS NOT NULL;
 CREATE TABLE IF NOT EXISTS journal (  -- reads of a passage that has not closed yet; see edge/cleaning
-    id INTEGER PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
     device TEXT NOT NULL,
     body BLOB NOT NULL
 );
@@ -152,10 +152,10 @@ class Spool:
 
     # --- writing --------------------------------------------------------------------------------------
 
-    def append(self, events: Sequence[NewEvent], settles: str | None = None) -> list[int]:
+    def append(self, events: Sequence[NewEvent], settles: tuple[str, int] | None = None) -> list[int]:
         """Store events and return their numbers, on disk. Empty where a full spool gave them up.
 
-        `settles` names a device whose journal these events replace, in the same transaction.
+        `settles` (device, id) names the journal rows these events replace, in the same transaction.
         Raises SpoolRefused: nothing was stored.
         """
         rows = [_row(event) for event in events]
@@ -171,7 +171,7 @@ class Spool:
                             )
                         rows = []
                     if settles is not None:
-                        self._db.execute("DELETE FROM journal WHERE device = ?", (settles,))
+                        self._db.execute("DELETE FROM journal WHERE device = ? AND id <= ?", settles)
                     if rows and self._undeclared:
                         rows.insert(0, _row(_loss(self._undeclared, "spool full: newest not stored")))
                         self._count_lost(self._undeclared)
@@ -184,24 +184,25 @@ class Spool:
                 self._undeclared += len(events)
         return seqs[-len(events) :] if seqs else []
 
-    def journal(self, device: str, body: bytes) -> None:
+    def journal(self, device: str, body: bytes) -> int:
         """Keep reads of an open passage so that a killed agent goes on with them. Survives kill -9; unlike
-        `append` it does not wait for the disk."""
+        `append` it does not wait for the disk. Returns the id of the row."""
         with self._lock, self._transaction(self._relaxed):
-            self._relaxed.execute("INSERT INTO journal (device, body) VALUES (?, ?)", (device, body))
+            done = self._relaxed.execute("INSERT INTO journal (device, body) VALUES (?, ?)", (device, body))
+            return done.lastrowid or 0
 
-    def journalled(self, device: str) -> list[bytes]:
-        """The reads that no event has settled yet, in the order they came."""
+    def journalled(self, device: str) -> list[tuple[int, bytes]]:
+        """Ids and reads that no event has settled yet, in the order they came."""
         with self._lock, self._translated():
             rows = self._db.execute(
-                "SELECT body FROM journal WHERE device = ? ORDER BY id", (device,)
+                "SELECT id, body FROM journal WHERE device = ? ORDER BY id", (device,)
             ).fetchall()
-        return [body for (body,) in rows]
+        return list(rows)
 
-    def settle(self, device: str) -> None:
-        """The journalled reads of this device led to no event."""
+    def settle(self, device: str, up_to: int) -> None:
+        """The journalled reads of this device up to this id led to no event."""
         with self._lock, self._transaction(self._relaxed):
-            self._relaxed.execute("DELETE FROM journal WHERE device = ?", (device,))
+            self._relaxed.execute("DELETE FROM journal WHERE device = ? AND id <= ?", (device, up_to))
 
     def release(self, epoch: str, up_to_seq: int) -> int:
         """The backend committed this epoch up to and including this number. Returns how many rows left."""

@@ -309,12 +309,14 @@ class Uplink:
 
     def _received(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         try:
-            if message.topic.endswith("/ack"):
+            if message.topic == messages.topic(self.site, self.agent, "ack"):
                 ack = messages.decode(Ack, bytes(message.payload))
                 with self._changed:
                     self._acks.append(ack)
                     self._changed.notify()
                 return
+            if message.topic != messages.topic(self.site, self.agent, "commands"):
+                return  # amqtt can deliver what another session had subscribed
             if message.retain:
                 log.warning("retained_command_ignored", topic=message.topic)
                 return

@@ -1,0 +1,80 @@
+"""Real brokers for the tests: mosquitto as a child process, amqtt as another; each on a free port."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+AMQTT = textwrap.dedent(
+    """
+    import asyncio, logging, sys
+    from amqtt.broker import Broker
+    logging.disable(logging.WARNING)
+    config = {"listeners": {"default": {"type": "tcp", "bind": "127.0.0.1:" + sys.argv[1]}},
+              "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}}
+    async def main():
+        broker = Broker(config)
+        await broker.start()
+        await asyncio.Event().wait()
+    asyncio.run(main())
+    """
+)
+
+
+def find_mosquitto() -> str | None:
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return int(s.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:
+    until = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > until:
+            raise AssertionError(f"not within {timeout_s} s: {what}")
+        time.sleep(0.01)
+
+
+class RunningBroker:
+    """A broker that can be killed and started again on the same port. It keeps nothing: the worst case."""
+
+    def __init__(self, kind: str, folder: Path, extra: str = "allow_anonymous true") -> None:
+        self.kind = kind
+        self.port = free_port()
+        self._folder = folder
+        self._extra = extra
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        if self.kind == "mosquitto":
+            config = self._folder / "mosquitto.conf"
+            config.write_text(f"listener {self.port} 127.0.0.1\n{self._extra}\n")
+            command = [find_mosquitto() or "mosquitto", "-c", str(config)]
+        else:
+            command = [sys.executable, "-c", AMQTT, str(self.port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(self._listens, f"{self.kind} listens on {self.port}")
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _listens(self) -> bool:
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
