@@ -1,0 +1,1 @@
+"""Pure planning: matrices, delivery routes, pick paths, geofences. No database, no HTTP server, no clock."""
