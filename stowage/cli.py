@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -222,16 +223,17 @@ def _program(name: str) -> Settings:
 def stop_on_signal(patience_s: float = 20) -> threading.Event:
     """An event that SIGTERM and SIGINT set. A program that then does not end by itself is ended."""
     stop = threading.Event()
+    wanted = {signal.SIGTERM, signal.SIGINT}
 
-    def on_signal(_: int, __: object) -> None:
-        if not stop.is_set():
-            stop.set()
-            timer = threading.Timer(patience_s, os._exit, [1])
-            timer.daemon = True
-            timer.start()
+    def wait_for_signal() -> None:
+        # in a thread of its own: a handler that sets the event could interrupt the event's own wait
+        signal.sigwait(wanted)
+        stop.set()
+        time.sleep(patience_s)
+        os._exit(1)
 
-    signal.signal(signal.SIGTERM, on_signal)
-    signal.signal(signal.SIGINT, on_signal)
+    signal.pthread_sigmask(signal.SIG_BLOCK, wanted)  # threads started from here on inherit it
+    threading.Thread(target=wait_for_signal, name="signals", daemon=True).start()
     return stop
 
 

@@ -190,7 +190,7 @@ class Run:
         self.demo = demo
         self.say = say
         self.places = Places(settings.data_dir.absolute())
-        self.stop_asked = threading.Event()
+        self.stop_asked = False  # set by a signal handler, where an Event could deadlock with its own wait
         self._kept: list[Keeper] = []
         self._lock: IO[str] | None = None
         self._edge: dict[Path, Keeper] = {}
@@ -381,10 +381,14 @@ class Run:
 
     def watch(self) -> None:
         """Returns when the stop is asked for. Looks after log sizes and new agents."""
-        while not self.stop_asked.wait(2):
-            limit_logs(self.places.logs)
-            with contextlib.suppress(PartFailed):
-                self._agents()
+        turns = 0
+        while not self.stop_asked:
+            time.sleep(0.1)
+            turns += 1
+            if turns % 20 == 0:
+                limit_logs(self.places.logs)
+                with contextlib.suppress(PartFailed):
+                    self._agents()
 
     # --- stop ---
 
@@ -433,27 +437,26 @@ def run(settings: Settings, *, demo: bool = True) -> None:
     def on_signal(number: int, _: object) -> None:
         nonlocal asked
         asked += 1
-        everything.stop_asked.set()
-        if asked == 1:
-            if not _up.is_set():
-                raise KeyboardInterrupt
-        elif asked > 2:
+        everything.stop_asked = True
+        if asked == 1 and starting:
+            raise KeyboardInterrupt
+        if asked > 2:
             os._exit(130)  # the kernel ends the children
 
-    _up = threading.Event()
+    starting = True
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, on_signal)
     stop_with_parent()
     try:
         everything.start()
-        _up.set()
+        starting = False
         _welcome(everything)
         everything.watch()
         say.plain()
     except KeyboardInterrupt:
         say.plain()
     finally:
-        _up.set()
+        starting = False
         everything.stop()
 
 

@@ -9,9 +9,11 @@ PostgreSQL refuses to run as root. It keeps the one capability to pass folders t
 
 import ctypes
 import os
+import signal
 import sys
 
-PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_SET_SECUREBITS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 28, 47, 2
+SECBIT_NO_SETUID_FIXUP = 4  # without it access(2) ignores capabilities, and initdb asks access(2)
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
 CAPABILITY_VERSION_3 = 0x20080522
 
@@ -25,6 +27,7 @@ class _Sets(ctypes.Structure):
 
 
 def step_down(libc: ctypes.CDLL, uid: int, gid: int) -> None:
+    libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setgroups([])
     os.setresgid(gid, gid, gid)
@@ -46,6 +49,7 @@ def main(arguments: list[str]) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if os.geteuid() == 0 and uid != 0:
         step_down(libc, uid, gid)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     libc.prctl(PR_SET_PDEATHSIG, signal_number, 0, 0, 0)  # after setuid, which clears it
     if os.getppid() != parent:
         sys.exit("the process that started this one is gone")

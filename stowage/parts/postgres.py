@@ -206,7 +206,12 @@ class EmbeddedPostgres:
         ]
         child = spawn([binaries()[newest] / "initdb", *options], log=self.log, user=self._user)
         if child.process.wait(timeout=120) != 0:
-            raise PartFailed(f"initdb failed in {self.data_dir}: {last_lines(self.log)}")
+            why = last_lines(self.log)
+            if self._user is not None and "Permission denied" in why:
+                why += (
+                    "; move Stowage out of folders that are closed to other users, or do not run it as root"
+                )
+            raise PartFailed(f"initdb failed in {self.data_dir}: {why}")
         if self.data_dir.exists():
             self.data_dir.rmdir()
         making.rename(self.data_dir)
