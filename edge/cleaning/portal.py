@@ -125,11 +125,12 @@ class _Track:
 
 CLOCK_GRAIN_S = 0.05
 """Two antennas take turns; a difference below their turn says nothing."""
-PHASE_GAP_S = 0.2
+PHASE_GAP_S = 1.0
 PHASE_PAIRS = 6
 STILL = 0.85
 """Mean cosine of the phase steps (same antenna, same channel) above which a tag did not move."""
-PARKED_JUMP_CDB = 800
+PARKED_JUMP_CDB = 700
+"""So much louder than where it stood, at any antenna: a parked tag is being taken away."""
 PARKED_FORGET_S = 120.0
 NEIGHBOUR_MEMORY_S = 10.0
 CLEAR = 3.0
@@ -276,6 +277,7 @@ class Portal:
             )
         first_at, last_at = self._first_at, self._last_at
         self._recent = {e: r for e, r in self._recent.items() if last_at - r[1] < NEIGHBOUR_MEMORY_S}
+        self._parked = {e: p for e, p in self._parked.items() if last_at - p.last_at < PARKED_FORGET_S}
         self._recent.update({epc: (t.power, t.last_at) for epc, t in self._tracks.items()})
         self._tracks = {}
         found: list[Direction] = [d for d in ("in", "out") if passed[d]]
@@ -316,11 +318,11 @@ class Portal:
         parked = self._parked.get(epc)
         if parked is None:
             return False
-        mean = parked.mean.get(antenna)
-        if at - parked.last_at > PARKED_FORGET_S or (mean is not None and rssi > mean + PARKED_JUMP_CDB):
+        mean = parked.mean.get(antenna, self._settings.min_peak_rssi_cdbm - PARKED_JUMP_CDB)
+        if at - parked.last_at > PARKED_FORGET_S or rssi > mean + PARKED_JUMP_CDB:
             del self._parked[epc]
             return False
-        parked.mean[antenna] = rssi if mean is None else mean + (rssi - mean) * 0.1
+        parked.mean[antenna] = mean + (rssi - mean) * 0.02
         parked.last_at = at
         return True
 

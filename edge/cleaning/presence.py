@@ -23,6 +23,9 @@ OWN_RATE_AFTER = 15.0
 HALF_LIFE = 30.0
 """Epochs in which a tag's old reads lose half their weight."""
 READER_MEMORY = 0.999
+LEARN_WINDOWS = 2
+"""A silence up to so many windows still counts as missed reads of the same visit: otherwise only short silences
+would be learned from, and windows would shrink for ever."""
 
 
 class PresenceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,13 +36,15 @@ class PresenceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class _Tag:
-    __slots__ = ("epoch", "epochs", "leaves_at", "reads")
+    __slots__ = ("epoch", "epochs", "forgotten_at", "leaves_at", "reads", "told")
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
         self.reads = 0.0
         self.epochs = 0.0
         self.leaves_at = 0.0
+        self.forgotten_at = 0.0
+        self.told = False  # that it has left
 
 
 class Presence:
@@ -58,7 +63,7 @@ class Presence:
         if tag is not None and epoch <= tag.epoch:
             return False
         arrived = tag is None or at > tag.leaves_at
-        if tag is None or arrived:
+        if tag is None or at > tag.forgotten_at:
             tag = self._tags[epc] = _Tag(epoch)
         else:
             gap = epoch - tag.epoch
@@ -66,11 +71,14 @@ class Presence:
             tag.reads = tag.reads * keep + 1
             tag.epochs = tag.epochs * keep + gap
             tag.epoch = epoch
+            tag.told = False
             self._reads = self._reads * READER_MEMORY + 1
             self._epochs = self._epochs * READER_MEMORY + gap
         typical = self._reads / self._epochs
         rate = min(0.98, (tag.reads + OWN_RATE_AFTER * typical) / (tag.epochs + OWN_RATE_AFTER))
-        tag.leaves_at = (epoch + 1 + self._window(rate)) * self._settings.epoch_s
+        window = self._window(rate)
+        tag.leaves_at = (epoch + 1 + window) * self._settings.epoch_s
+        tag.forgotten_at = (epoch + 1 + window * LEARN_WINDOWS) * self._settings.epoch_s
         return arrived
 
     def is_there(self, epc: str, at: float) -> bool:
@@ -78,14 +86,15 @@ class Presence:
         return tag is not None and at <= tag.leaves_at
 
     def departed(self, now: float) -> list[str]:
-        """The tags that have left since the last call; they are forgotten."""
-        gone = [epc for epc, tag in self._tags.items() if now > tag.leaves_at]
-        for epc in gone:
-            del self._tags[epc]
+        """The tags that have left since the last call."""
+        gone = []
+        for epc, tag in [(e, t) for e, t in self._tags.items() if now > t.leaves_at]:
+            if not tag.told:
+                tag.told = True
+                gone.append(epc)
+            if now > tag.forgotten_at:
+                del self._tags[epc]
         return gone
-
-    def __len__(self) -> int:
-        return len(self._tags)
 
     def _window(self, rate: float) -> int:
         """Missed epochs after which the tag counts as gone."""

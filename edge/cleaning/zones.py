@@ -122,7 +122,7 @@ class Zones:
         return told
 
     def __len__(self) -> int:
-        return len(self._presence)
+        return len(self._tags)
 
     def _moved(self, tag: _Tag, heard: _Heard, at: float) -> bool:
         s = self._settings
