@@ -143,17 +143,23 @@ def keep_reading(
     stops iterating."""
     wait = wait or stop.wait
     failures = 0
+    last_words = ""
     try:
         while not stop.is_set():
             try:
                 yield [driver.open()]
+                last_words = ""
                 while not stop.is_set():
                     yield driver.read(poll_s)
                     failures = 0
             except DeviceError as e:
                 driver.close()
-                lost = isinstance(e, DeviceLost)
-                yield [DeviceInfo("offline" if lost else "fault", driver.now(), str(e))]
+                if str(e) != last_words:
+                    lost = isinstance(e, DeviceLost)
+                    yield [DeviceInfo("offline" if lost else "fault", driver.now(), str(e))]
+                    last_words = str(e)
+                else:
+                    yield []
                 wait(retry_s[min(failures, len(retry_s) - 1)])
                 failures += 1
     finally:

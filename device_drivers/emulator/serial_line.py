@@ -1,0 +1,77 @@
+"""The far end of a pseudo-terminal: what a serial device is to its driver.
+
+`path` is a link that stays the same when the device is unplugged and plugged in again, as /dev/serial/by-id does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import tempfile
+import threading
+import tty
+from pathlib import Path
+
+
+class SerialLine:
+    """A device on a pseudo-terminal. Subclasses answer in `received`, called in the line's own thread."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="emulated-serial-")
+        self._link = Path(self._folder.name) / "port"
+        self._master = -1
+        self._slave = -1
+        self._thread: threading.Thread | None = None
+        self._lock = threading.RLock()
+        self.plug_in()
+
+    @property
+    def path(self) -> str:
+        """The device path to give to the driver."""
+        return str(self._link)
+
+    def plug_in(self) -> None:
+        with self._lock:
+            if self._master >= 0:
+                return
+            self._master, self._slave = os.openpty()
+            tty.setraw(self._slave)
+            self._link.unlink(missing_ok=True)
+            self._link.symlink_to(os.ttyname(self._slave))
+            name = f"{type(self).__name__}"
+            self._thread = threading.Thread(target=self._listen, args=(self._master,), name=name, daemon=True)
+            self._thread.start()
+
+    def unplug(self) -> None:
+        """The cable comes out: the driver's next read fails."""
+        with self._lock:
+            master, slave, self._master, self._slave = self._master, self._slave, -1, -1
+            self._link.unlink(missing_ok=True)
+        for descriptor in (slave, master):
+            if descriptor >= 0:
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
+
+    def close(self) -> None:
+        self.unplug()
+        self._folder.cleanup()
+
+    def send(self, data: bytes) -> None:
+        """Bytes as they are, also wrong ones."""
+        with self._lock:
+            if self._master >= 0:
+                os.write(self._master, data)
+
+    def received(self, data: bytes) -> None:
+        """What the driver wrote."""
+
+    def _listen(self, master: int) -> None:
+        while self._master == master:
+            try:
+                ready, _, _ = select.select([master], [], [], 0.2)
+                data = os.read(master, 4096) if ready else b""
+            except (OSError, ValueError):
+                return
+            if data:
+                self.received(data)

@@ -1,0 +1,1 @@
+"""Modbus sensors, RTU on a serial line or TCP."""
