@@ -2,7 +2,7 @@ import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, test, vi } from "vitest";
 import { WebSocketServer, WebSocket as NodeSocket } from "ws";
-import { LiveConnection } from "@/live/connection";
+import { LiveConnection, type LiveOptions } from "@/live/connection";
 import { followHints } from "@/live/collection";
 import { TOPICS } from "@/live/topics";
 
@@ -13,7 +13,13 @@ async function server(port = 0) {
   const server = new WebSocketServer({ port, host: "127.0.0.1" });
   await new Promise((ready) => server.once("listening", ready));
   const first: string[] = [];
-  server.on("connection", (socket) => socket.once("message", (data) => first.push(String(data))));
+  server.on("connection", (socket) =>
+    socket.once("message", (data) => {
+      first.push(String(data));
+      if (String(data).includes("wrong")) socket.close(4401, "log in again");
+      else socket.send(JSON.stringify({ topic: "*", site: null, id: null }));
+    }),
+  );
   const tell = (hint: object) => server.clients.forEach((socket) => socket.send(JSON.stringify(hint)));
   const stop = () => {
     server.clients.forEach((socket) => socket.terminate());
@@ -23,10 +29,10 @@ async function server(port = 0) {
   return { port: (server.address() as AddressInfo).port, first, tell, stop };
 }
 
-function connect(port: number) {
+function connect(port: number, options: Partial<LiveOptions> = {}, token = "secret") {
   vi.stubGlobal("WebSocket", NodeSocket);
-  const live = new LiveConnection({ url: `ws://127.0.0.1:${port}`, topics: TOPICS, pauses: [20] });
-  live.start("secret");
+  const live = new LiveConnection({ url: `ws://127.0.0.1:${port}`, topics: TOPICS, pauses: [20], ...options });
+  live.start(token);
   closers.push(() => live.stop());
   return live;
 }
@@ -43,7 +49,7 @@ test("the first message says who we are and what we follow", async () => {
 test("a hint fetches the queries of its topic and no other", async () => {
   const backend = await server();
   const live = connect(backend.port);
-  await until(() => backend.first.length);
+  await until(() => live.state.status === "open");
   const queries = new QueryClient({ defaultOptions: { queries: { staleTime: Infinity } } });
   closers.push(followHints(live, queries, () => "here", 10));
   const asked = { stock: 0, orders: 0 };
@@ -61,7 +67,7 @@ test("a hint fetches the queries of its topic and no other", async () => {
 test("a hint that comes while its query is under way is not lost", async () => {
   const backend = await server();
   const live = connect(backend.port);
-  await until(() => backend.first.length);
+  await until(() => live.state.status === "open");
   const queries = new QueryClient();
   closers.push(followHints(live, queries, () => null, 5));
   let asked = 0;
@@ -79,24 +85,44 @@ test("a hint that comes while its query is under way is not lost", async () => {
   await until(() => asked === 2);
 });
 
-test("after a lost connection it reconnects and fetches what was missed", async () => {
+test("after a lost connection it reconnects and everything followed is fetched anew", async () => {
   const backend = await server();
   const live = connect(backend.port);
   await until(() => live.state.status === "open");
-  const reopened = vi.fn();
-  live.onReopen(reopened);
+  const queries = new QueryClient({ defaultOptions: { queries: { staleTime: Infinity } } });
+  closers.push(followHints(live, queries, () => null, 5));
+  let asked = 0;
+  const observer = new QueryObserver(queries, { queryKey: ["receipts"], queryFn: () => ++asked, meta: { topics: ["receipts"] } });
+  closers.push(observer.subscribe(() => undefined));
+  await until(() => asked === 1);
   backend.stop();
   await until(() => live.state.status === "lost");
   expect(live.state.lastSeen).not.toBeNull();
   await server(backend.port);
+  await until(() => live.state.status === "open" && asked === 2);
+});
+
+test("a connection that fell silent is given up and opened again", async () => {
+  const backend = await server();
+  const live = connect(backend.port, { silenceMs: 60 });
   await until(() => live.state.status === "open");
-  expect(reopened).toHaveBeenCalledTimes(1);
+  await until(() => backend.first.length >= 2);
+});
+
+test("a refused token ends the trying and says so", async () => {
+  const backend = await server();
+  const refused = vi.fn();
+  const live = connect(backend.port, { onRefused: refused }, "wrong");
+  await until(() => refused.mock.calls.length);
+  expect(live.state.status).toBe("off");
+  await new Promise((later) => setTimeout(later, 80));
+  expect(backend.first).toHaveLength(1);
 });
 
 test("an unsubscribed listener hears nothing more", async () => {
   const backend = await server();
   const live = connect(backend.port);
-  await until(() => backend.first.length);
+  await until(() => live.state.status === "open");
   const heard: string[] = [];
   const stop = live.subscribe("alerts", (hint) => heard.push(hint.topic));
   backend.tell({ topic: "alerts" });

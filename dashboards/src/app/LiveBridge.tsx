@@ -1,7 +1,7 @@
 // Keeps the live connection open for as long as somebody is logged in, and turns its hints into fetches.
 import { useEffect } from "react";
 import { useSession } from "@/api/session";
-import { chosenSite } from "@/api/site";
+import { useChosenSite } from "@/api/site";
 import { live } from "@/live";
 import { followHints } from "@/live/collection";
 import { queries } from "./queries";
@@ -9,7 +9,8 @@ import { queries } from "./queries";
 export function LiveBridge() {
   const session = useSession();
   const token = session?.token;
-  const ownSite = session?.user.site_id ?? null;
+  const chosen = useChosenSite();
+  const site = session?.user.site_id ?? chosen;
 
   useEffect(() => {
     if (!token) {
@@ -17,7 +18,7 @@ export function LiveBridge() {
       return;
     }
     live.start(token);
-    const unfollow = followHints(live, queries, () => ownSite ?? chosenSite.get());
+    const unfollow = followHints(live, queries, () => site);
     const hurry = () => document.visibilityState === "visible" && live.hurry();
     window.addEventListener("online", hurry);
     document.addEventListener("visibilitychange", hurry);
@@ -27,7 +28,7 @@ export function LiveBridge() {
       window.removeEventListener("online", hurry);
       document.removeEventListener("visibilitychange", hurry);
     };
-  }, [token, ownSite]);
+  }, [token, site]);
 
   return null;
 }

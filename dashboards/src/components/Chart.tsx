@@ -87,7 +87,10 @@ export function Chart({ times, series, height = 220, label, marks = [], zero = f
           },
         },
         axes: [
-          { stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 5 }, space: 70 },
+          {
+            stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 5 }, space: 78,
+            values: (_, splits, _axis, _space, step) => splits.map((seconds) => tickText(seconds, step, i18n.language, zone)),
+          },
           {
             stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 58, label: unit, labelFont: font, labelSize: 18,
             values: (_, splits) => splits.map((value) => value.toLocaleString("en")),
@@ -109,7 +112,7 @@ export function Chart({ times, series, height = 220, label, marks = [], zero = f
               width: 1.8,
               fill: one.fill || one.shape === "bars" ? `${color}26` : undefined,
               spanGaps: false,
-              points: { show: one.values.length < 40 && one.shape !== "bars", size: 5 },
+              points: { show: one.shape !== "bars" && one.values.filter((value) => value !== null).length < 30, size: 5 },
               paths: one.shape === "step" ? uPlot.paths.stepped?.({ align: 1 }) : one.shape === "bars" ? uPlot.paths.bars?.({ size: [0.7, 28] }) : undefined,
               value: (_, value) => (value === null || value === undefined ? "–" : `${value.toLocaleString("en", { maximumFractionDigits: 2 })} ${one.unit}`),
             };
@@ -129,6 +132,14 @@ export function Chart({ times, series, height = 220, label, marks = [], zero = f
   }, [times, series, height, marks, zero, dates, zone, scheme, i18n.language]);
 
   return <div ref={box} className={classes.chart} role="img" aria-label={label} style={{ minHeight: height }} />;
+}
+
+/** Days as "22 Nov", hours as "14:00", seconds only where they matter. */
+function tickText(seconds: number, step: number, language: string, zone: string): string {
+  const locale = language.startsWith("zh") ? "zh-CN" : "en-GB";
+  const options: Intl.DateTimeFormatOptions =
+    step >= 86_400 ? { day: "numeric", month: "short" } : step >= 60 ? { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } : { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+  return new Intl.DateTimeFormat(locale, { ...options, timeZone: zone }).format(seconds * 1000);
 }
 
 /** A word-sized line; a null leaves a gap. */

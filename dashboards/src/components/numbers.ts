@@ -33,6 +33,10 @@ export function minus(a: string, b: string): string {
   return trimDecimal(`${difference < 0n ? "-" : ""}${whole}${fraction}`);
 }
 
+export function plus(a: string, b: string): string {
+  return minus(a, b.startsWith("-") ? b.slice(1) : `-${b}`);
+}
+
 export function compareDecimal(a: string, b: string): number {
   return signOf(minus(a, b));
 }

@@ -36,3 +36,5 @@ export const revokeApiToken = (id: string, header: Key) =>
 
 export const auditQuery = (filter: { table_name?: string; subject?: string }) =>
   pages([], ["audit", filter], (cursor) => ask(api.GET("/api/v1/audit-entries", { params: { query: { ...filter, cursor, limit: 50 } } })));
+
+export const changeMySettings = (body: components["schemas"]["OwnSettings"], header: Key) => ask(api.PATCH("/api/v1/auth/me", { params: { header }, body }));

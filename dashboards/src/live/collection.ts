@@ -39,7 +39,10 @@ export function followHints(live: LiveConnection, queries: QueryClient, site: ()
     }),
   );
   unsubscribes.push(
-    live.onReopen(() => void queries.invalidateQueries({ predicate: (query) => topicsOf(query).length > 0 })),
+    live.subscribe("*", () => {
+      TOPICS.forEach((topic) => waiting.add(topic));
+      schedule();
+    }),
   );
   return () => {
     clearTimeout(timer);

@@ -11,11 +11,19 @@ export interface LiveState {
 export interface LiveOptions {
   url: string;
   topics: readonly Topic[];
+  /** The site to follow, for people of several. */
+  site?: () => string | null;
   pauses?: readonly number[];
+  /** The backend says something at least every 20 s; longer silence is a dead connection. */
+  silenceMs?: number;
   now?: () => number;
+  /** The backend does not know the token (any more). */
+  onRefused?: () => void;
 }
 
 type HintListener = (hint: Hint) => void;
+
+const REFUSED = 4401;
 
 export class LiveConnection {
   readonly #options: Required<LiveOptions>;
@@ -23,13 +31,15 @@ export class LiveConnection {
   #token: string | null = null;
   #attempt = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #silence: ReturnType<typeof setTimeout> | undefined;
   #state: LiveState = { status: "off", lastSeen: null };
-  readonly #hintListeners = new Map<Topic, Set<HintListener>>();
+  readonly #hintListeners = new Map<Hint["topic"], Set<HintListener>>();
   readonly #stateListeners = new Set<() => void>();
-  readonly #reopenListeners = new Set<() => void>();
 
   constructor(options: LiveOptions) {
-    this.#options = { pauses: [500, 1000, 2000, 4000, 8000], now: Date.now, ...options };
+    this.#options = {
+      pauses: [500, 1000, 2000, 4000, 8000], silenceMs: 45_000, site: () => null, now: Date.now, onRefused: () => undefined, ...options,
+    };
   }
 
   get state(): LiveState {
@@ -46,6 +56,7 @@ export class LiveConnection {
 
   stop(): void {
     clearTimeout(this.#timer);
+    clearTimeout(this.#silence);
     this.#token = null;
     const socket = this.#socket;
     this.#socket = null;
@@ -60,7 +71,7 @@ export class LiveConnection {
     this.#open();
   }
 
-  subscribe(topic: Topic, tell: HintListener): () => void {
+  subscribe(topic: Hint["topic"], tell: HintListener): () => void {
     const listeners = this.#hintListeners.get(topic) ?? new Set();
     this.#hintListeners.set(topic, listeners.add(tell));
     return () => void listeners.delete(tell);
@@ -71,39 +82,46 @@ export class LiveConnection {
     return () => void this.#stateListeners.delete(tell);
   };
 
-  /** Called each time the connection stands again after a loss: whatever was missed must be fetched. */
-  onReopen(tell: () => void): () => void {
-    this.#reopenListeners.add(tell);
-    return () => void this.#reopenListeners.delete(tell);
-  }
-
   #open(): void {
-    const wasOpenBefore = this.#state.lastSeen !== null;
     const socket = new WebSocket(this.#options.url);
     this.#socket = socket;
     if (this.#state.status !== "lost") this.#become("connecting");
     socket.onopen = () => {
       if (socket !== this.#socket) return;
-      socket.send(JSON.stringify({ token: this.#token, topics: this.#options.topics }));
-      this.#attempt = 0;
-      this.#become("open");
-      if (wasOpenBefore) this.#reopenListeners.forEach((tell) => tell());
+      const site_id = this.#options.site() ?? undefined;
+      socket.send(JSON.stringify({ token: this.#token, topics: this.#options.topics, site_id }));
+      this.#listenForSilence(socket);
     };
     socket.onmessage = (event) => {
       if (socket !== this.#socket) return;
-      this.#state = { ...this.#state, lastSeen: this.#options.now() };
+      // The first message is the proof that we were let in.
+      this.#attempt = 0;
+      this.#listenForSilence(socket);
+      if (this.#state.status === "open") this.#state = { ...this.#state, lastSeen: this.#options.now() };
+      else this.#become("open");
       const hint = readHint(event.data);
       if (hint) this.#hintListeners.get(hint.topic)?.forEach((tell) => tell(hint));
     };
-    socket.onclose = () => {
+    socket.onclose = (event) => {
       if (socket !== this.#socket) return;
       this.#socket = null;
+      clearTimeout(this.#silence);
+      if (event.code === REFUSED) {
+        this.stop();
+        this.#options.onRefused();
+        return;
+      }
       const pauses = this.#options.pauses;
       const pause = pauses[Math.min(this.#attempt, pauses.length - 1)] ?? 8000;
       this.#attempt += 1;
       this.#become("lost");
       this.#timer = setTimeout(() => this.#open(), pause);
     };
+  }
+
+  #listenForSilence(socket: WebSocket): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => socket.close(), this.#options.silenceMs);
   }
 
   #become(status: LiveState["status"]): void {

@@ -5,8 +5,9 @@ export const TOPICS = [
 ] as const;
 export type Topic = (typeof TOPICS)[number];
 
+/** `*` says that anything may have changed: after connecting, or when the backend itself was deaf for a moment. */
 export interface Hint {
-  topic: Topic;
+  topic: Topic | "*";
   site: string | null;
   id: string | null;
 }

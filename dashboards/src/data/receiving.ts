@@ -1,0 +1,2 @@
+// Goods on their way in: delivery notices and receipts.
+export {};
