@@ -62,6 +62,7 @@ ROUTERS = [
     "backend.devices.routes:open_router",
     "backend.devices.routes:router",
     "backend.live.routes:router",
+    "backend.live.floor:router",
     "backend.operations.routes:router",
 ]
 

@@ -47,7 +47,9 @@ async def _listen(app: FastAPI) -> None:
     """Hears the database for as long as the API runs; after a gap every browser is told to fetch anew."""
     while True:
         try:
-            async with await psycopg.AsyncConnection.connect(app_conninfo(app.state.database_url), autocommit=True) as conn:
+            async with await psycopg.AsyncConnection.connect(
+                app_conninfo(app.state.database_url), autocommit=True
+            ) as conn:
                 await conn.execute(f"listen {CHANNEL}".encode())
                 _hand_out(app, {"topic": "*", "site": None, "id": None})
                 async for note in conn.notifies():
@@ -60,7 +62,9 @@ async def _listen(app: FastAPI) -> None:
 def _hand_out(app: FastAPI, hint: dict[str, Any]) -> None:
     text = json.dumps(hint)
     for listener in list(app.state.live_listeners):
-        if hint["topic"] != "*" and (hint["topic"] not in listener.topics or listener.site not in (None, hint["site"])):
+        if hint["topic"] != "*" and (
+            hint["topic"] not in listener.topics or listener.site not in (None, hint["site"])
+        ):
             continue
         try:
             listener.queue.put_nowait(text)
