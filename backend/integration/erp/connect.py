@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from backend.integration.erp.tryton import TrytonConnector
-
 from backend.integration.erp.connector import Connector
+from backend.integration.erp.tryton import TrytonConnector
 
 CONNECTORS: dict[str, Callable[[str], Connector]] = {
     "tryton+http": TrytonConnector.from_url,

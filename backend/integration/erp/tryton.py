@@ -49,6 +49,7 @@ OUT_RETURN = "stock.shipment.out.return"
 
 ORDER_STATES = {"draft": "draft", "quotation": "draft", "confirmed": "confirmed", "processing": "confirmed",
                 "done": "done", "cancelled": "cancelled"}  # fmt: skip
+OTHER_SIDES = {"SUPPLIER": "supplier", "CUSTOMER": "customer", "LOST_FOUND": "lost_found", "PRODUCTION": "production"}
 OVERLAP = timedelta(seconds=60)
 """A change is stamped when its transaction begins and seen when it ends: look this much further back."""
 PAGE = 500
@@ -687,13 +688,20 @@ class TrytonConnector:
         return self._currency_
 
     def _place(self, code: str) -> _Place:
-        place = self._places.get(code)
+        place = self._places.get(code) or self._other_side(code)
         if place is None:
             self._places_ = None
-            place = self._places.get(code)
+            place = self._places.get(code) or self._other_side(code)
         if place is None:
             raise ErpRefused(f"Tryton has no location with code or name {code!r}")
         return place
+
+    def _other_side(self, word: str) -> _Place | None:
+        """Our words for the virtual places, where no location of Tryton carries them as its code."""
+        if word == "IN_TRANSIT":
+            return self._places.get("TRANSIT") or self._places.get("Transit")
+        kind = OTHER_SIDES.get(word)
+        return min((p for p in self._places.values() if p.kind == kind), key=lambda p: p.id, default=None)
 
     def _warehouse_of(self, code: str) -> _Place:
         by_id = {place.id: place for place in self._places.values()}
