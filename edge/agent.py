@@ -99,7 +99,7 @@ class Agent:
         if command.command == "report_status":
             self._uplink.report_status()
         elif command.device in self._devices:
-            self._devices[command.device].command(COMMANDS[command.command])
+            self._devices[command.device].command(command.command)
         else:
             log.warning("command_for_unknown_device", device=command.device, id=command.id)
 
@@ -121,9 +121,6 @@ class Agent:
         self._failed = failed
         self._ending.set()
 
-
-COMMANDS = {"restart_device": "restart_device", "zero_scale": "zero", "tare_scale": "tare"}
-"""Name on the wire -> what the driver calls it."""
 
 try:
     VERSION = version("stowage")
