@@ -39,6 +39,7 @@ create table device (
     kind       text not null,                 -- llrp_reader, barcode_scanner, scale, climate_sensor ...
     place_id   uuid references place (id),    -- the portal's door, the bench, the cold room
     purpose    text not null default 'both' constraint device_purpose_known check (purpose in ('inbound', 'outbound', 'both', 'none')),
+    silent_after_s integer not null default 120 constraint device_silent_after_range check (silent_after_s between 10 and 604800),
     active     boolean not null default true,
     created_at timestamptz not null default now(),
     version    integer not null default 1,
@@ -51,6 +52,7 @@ create table device_status (
     site_id         uuid not null references site (id),
     device_id       uuid primary key references device (id),
     state           text not null default 'unknown' constraint device_status_state_known check (state in ('unknown', 'online', 'offline', 'fault')),
+    state_since     timestamptz not null default clock_timestamp(),
     detail          text not null default '',
     last_seen_at    timestamptz,
     firmware        text,
@@ -73,6 +75,19 @@ create table sensor_limit (
     primary key (device_id, channel),
     constraint sensor_limit_says_something check (low is not null or high is not null),
     constraint sensor_limit_in_order check (low <= high)
+);
+
+-- The last value of each channel, and since when it has been outside its limits.
+create table sensor_state (
+    site_id     uuid not null references site (id),
+    device_id   uuid not null references device (id),
+    channel     text not null,
+    unit        text not null,
+    value       numeric not null,
+    at          timestamptz not null,
+    received_at timestamptz not null,
+    out_since   timestamptz,
+    primary key (device_id, channel)
 );
 
 -- How far an agent's events are committed: all up to `committed_seq`, and those in `ahead`.
@@ -151,6 +166,7 @@ create table alert (
     subject         text not null,            -- what it is about, unique within the kind: DEVICE:channel, agent code ...
     severity        text not null default 'warning' constraint alert_severity_known check (severity in ('info', 'warning', 'critical')),
     message         text not null,
+    data            jsonb not null default '{}',   -- what the sentence is made of, for other languages
     agent_id        uuid references agent (id),
     device_id       uuid references device (id),
     place_id        uuid references place (id),
@@ -169,7 +185,7 @@ create trigger audit_agent after insert or update or delete on agent for each ro
 create trigger audit_device after insert or update or delete on device for each row execute function audit_change('id');
 create trigger audit_sensor_limit after insert or update or delete on sensor_limit for each row execute function audit_change('device_id');
 
-grant select, insert, update on agent, agent_status, device, device_status, event_receipt, alert to stowage_app;
+grant select, insert, update on agent, agent_status, device, device_status, sensor_state, event_receipt, alert to stowage_app;
 grant select, insert, update, delete on sensor_limit, dead_letter, ingress_receipt, device_event to stowage_app;
 grant delete on alert, access_token to stowage_app;
 grant usage on sequence ingress_event_seq to stowage_app;

@@ -1,0 +1,226 @@
+"""The worker: runs the jobs that slices wrote in their transactions, and the clocks.
+
+Every task runs in a thread with a connection and a transaction of its own; one that fails is tried again with
+growing waits, then stays `failed` and visible (`GET /api/v1/jobs`). `TASK_MODULES` is the visible list of where
+tasks are registered. The worker also writes the broker's accounts when agents change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import importlib.util
+import inspect
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import procrastinate
+import psycopg
+import structlog
+from procrastinate import PsycopgConnector, RetryDecision, exceptions
+from procrastinate.jobs import Job
+from procrastinate.retry import BaseRetryStrategy
+
+from backend.db import DatabaseUnreachable, app_conninfo, connect
+from backend.devices.agents import broker_access
+from backend.jobs import TASKS, Task
+
+log = structlog.get_logger("backend.worker")
+
+TASK_MODULES = [
+    "backend.catalog.tasks",
+    "backend.counting.tasks",
+    "backend.integration.erp.tasks",
+    "backend.integration.webhooks.tasks",
+    "backend.labels.tasks",
+    "backend.ledger.tasks",
+    "backend.operations.tasks",
+    "backend.orders.tasks",
+    "backend.packing.tasks",
+    "backend.picking.tasks",
+    "backend.putaway.tasks",
+    "backend.receiving.tasks",
+    "backend.replenishment.tasks",
+    "backend.returns.tasks",
+    "backend.shipping.tasks",
+    "backend.telemetry.tasks",
+    "backend.transfers.tasks",
+]
+
+JOBS_AT_ONCE = 4
+STALLED_S = 30.0
+
+
+def run(
+    database_url: str, erp_url: str | None, stop: threading.Event, mqtt_access_dir: Path | None = None
+) -> None:
+    """Until `stop`; jobs in hand are finished first. A database that is away is waited for.
+
+    A task that names `erp_url` or `database_url` among its parameters gets it."""
+    load_tasks()
+    known = {"erp_url": erp_url, "database_url": database_url}
+    access = None
+    if mqtt_access_dir is not None:
+        access = threading.Thread(
+            target=_keep_broker_access, args=(database_url, mqtt_access_dir, stop), name="broker-access", daemon=True
+        )  # fmt: skip
+        access.start()
+    failures = 0
+    while not stop.is_set():
+        started = time.monotonic()
+        try:
+            asyncio.run(_work(database_url, known, stop))
+        except (exceptions.ConnectorException, psycopg.OperationalError, OSError) as e:
+            failures = 0 if time.monotonic() - started > 30 else failures + 1
+            log.warning("database_away", why=str(e.__cause__ or e))
+            stop.wait(min(10.0, 0.3 * 2 ** min(failures, 6)))
+    if access is not None:
+        access.join(5)
+
+
+def load_tasks() -> None:
+    for name in TASK_MODULES:
+        if _exists(name):
+            importlib.import_module(name)
+
+
+def _exists(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+# --- jobs -------------------------------------------------------------------------------------------------
+
+
+class GrowingWaits(BaseRetryStrategy):
+    """1, 2, 4 ... seconds, at most five minutes; then the job is failed and stays to be seen."""
+
+    def __init__(self, tries: int) -> None:
+        self.tries = tries
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if job.attempts >= self.tries:
+            return None
+        return RetryDecision(retry_in={"seconds": min(300, 2**job.attempts)})
+
+
+def _application(database_url: str, known: dict[str, Any]) -> procrastinate.App:
+    connector = PsycopgConnector(
+        conninfo=app_conninfo(database_url), min_size=1, max_size=JOBS_AT_ONCE + 2, timeout=10
+    )
+    app = procrastinate.App(connector=connector)
+    for task in TASKS.values():
+        registered = app.task(
+            name=task.name,
+            retry=GrowingWaits(task.retries),
+            queueing_lock=task.name if task.cron is not None else None,  # clocks never pile up
+        )(_runner(task, database_url, known))
+        if task.cron is not None:
+            app.periodic(cron=task.cron, periodic_id=task.name)(registered)
+    return app
+
+
+def _runner(task: Task, database_url: str, known: dict[str, Any]) -> Callable[..., None]:
+    """The task as procrastinate calls it, in a thread."""
+    wanted = inspect.signature(task.run).parameters
+    ours = {name: value for name, value in known.items() if name in wanted}
+
+    def run(**args: Any) -> None:
+        if task.cron is not None and "timestamp" not in wanted:
+            args.pop("timestamp", None)
+        with connect(database_url, autocommit=True) as conn:
+            if task.owns_transaction:
+                task.run(conn, **args, **ours)
+                return
+            for attempt in range(4):
+                try:
+                    with conn.transaction():
+                        conn.execute("select set_config('stowage.actor', %s, true)", [f"job:{task.name}"])
+                        task.run(conn, **args, **ours)
+                    return
+                except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
+                    if attempt == 3:
+                        raise
+
+    return run
+
+
+async def _work(database_url: str, known: dict[str, Any], stop: threading.Event) -> None:
+    app = _application(database_url, known)
+    async with app.open_async():
+        worker = asyncio.create_task(
+            app.run_worker_async(
+                concurrency=JOBS_AT_ONCE,
+                install_signal_handlers=False,
+                fetch_job_polling_interval=2.0,
+                shutdown_graceful_timeout=20.0,
+                name="stowage",
+            )
+        )
+        rescue = asyncio.create_task(_rescue_stalled(app))
+        try:
+            while not stop.is_set() and not worker.done():
+                await asyncio.sleep(0.1)
+        finally:
+            rescue.cancel()
+            worker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await worker
+            with contextlib.suppress(asyncio.CancelledError):
+                await rescue
+
+
+async def _rescue_stalled(app: procrastinate.App) -> None:
+    """Jobs of a worker that was killed go back to the queue."""
+    while True:
+        try:
+            for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_S):
+                log.warning("stalled_job_taken_again", task=job.task_name, id=job.id)
+                await app.job_manager.retry_job(job)
+        except exceptions.ConnectorException as e:
+            log.warning("stalled_jobs_not_looked_at", why=str(e))
+        await asyncio.sleep(STALLED_S / 2)
+
+
+# --- the broker's accounts --------------------------------------------------------------------------------
+
+
+def _keep_broker_access(database_url: str, folder: Path, stop: threading.Event) -> None:
+    """`agents.passwd` and `agents.acl` follow the agents within a second."""
+    while not stop.is_set():
+        try:
+            with connect(database_url, autocommit=True) as conn:
+                while not stop.is_set():
+                    write_broker_access(*broker_access(conn), folder)
+                    stop.wait(0.7)
+        except (DatabaseUnreachable, psycopg.Error, OSError) as e:
+            log.warning("broker_access_not_written", folder=str(folder), why=str(e))
+            stop.wait(2)
+
+
+def write_broker_access(passwords: str, rights: str, folder: Path) -> bool:
+    """Replaces the files that differ, each as a whole. The rights go first: an account without them sees nothing."""
+    changed = False
+    for name, text in (("agents.acl", rights), ("agents.passwd", passwords)):
+        path = folder / name
+        try:
+            if path.read_text() == text:
+                continue
+        except FileNotFoundError:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = path.with_name(f".{name}.new")
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        new.replace(path)
+        changed = True
+    return changed
