@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+import tomllib
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -43,7 +44,8 @@ def main() -> None:
 def _is_a_sentence(e: Exception) -> bool:
     """Errors whose text is made for the person at the terminal. Rooms are imported only when they were used."""
     kinds = [("stowage.run", "CannotRun"), ("stowage.backup", "BackupFailed"), ("backend.migrate", "CannotMigrate"),
-             ("backend.db", "DatabaseUnreachable"), ("stowage.parts", "PartFailed")]  # fmt: skip
+             ("backend.db", "DatabaseUnreachable"), ("stowage.parts", "PartFailed"), ("edge.config", "BadConfig"),
+             ("edge.spool", "SpoolError"), ("edge.enrol", "EnrolmentFailed")]  # fmt: skip
     return any(isinstance(e, getattr(sys.modules.get(module), name, ())) for module, name in kinds)
 
 
@@ -70,15 +72,16 @@ def run(empty: Annotated[bool, typer.Option("--empty", help="Without the demo wa
 @app.command()
 def api() -> None:
     """Serve the HTTP API and the screens."""
+    settings = _program("api")
+    database_url = _database(settings)
     import uvicorn
 
     from backend.app import create_app
     from stowage.run import check_port
 
-    settings = _program("api")
     check_port(settings.http_host, settings.http_port)
     application = create_app(
-        _database(settings), web_root=settings.web_root, erp_url=_erp(settings), mqtt_url=settings.mqtt_url
+        database_url, web_root=settings.web_root, erp_url=_erp(settings), mqtt_url=settings.mqtt_url
     )
     uvicorn.run(
         application,
@@ -94,19 +97,21 @@ def api() -> None:
 @app.command()
 def ingest() -> None:
     """Take the agents' events from the broker into the database."""
+    settings = _program("ingest")
+    database_url, mqtt_url = _database(settings), _broker(settings)
     from backend.ingest import run as run_ingest
 
-    settings = _program("ingest")
-    run_ingest(_database(settings), _broker(settings), stop_on_signal())
+    run_ingest(database_url, mqtt_url, stop_on_signal())
 
 
 @app.command()
 def worker() -> None:
-    """Do the jobs: postings to the ERP, webhooks, planning, retention."""
+    """Do the jobs: postings to the ERP, webhooks, planning, retention, and the agents' accounts at the broker."""
+    settings = _program("worker")
+    database_url = _database(settings)
     from backend.worker import run as run_worker
 
-    settings = _program("worker")
-    run_worker(_database(settings), _erp(settings), stop_on_signal())
+    run_worker(database_url, _erp(settings), stop_on_signal(), settings.mqtt_access_dir)
 
 
 @app.command()
@@ -114,14 +119,25 @@ def edge(
     configuration: Annotated[
         Path | None, typer.Option("--config", help="The agent's TOML file (edge_config).")
     ] = None,
+    enrol: Annotated[
+        str | None,
+        typer.Option(help="One-time code from the devices screen: fetch this agent's secret first."),
+    ] = None,
+    api_url: Annotated[
+        str, typer.Option("--api", help="Where the backend is, for --enrol.")
+    ] = "http://127.0.0.1:8800",
 ) -> None:
     """Run one agent beside its devices."""
-    from edge.agent import run as run_agent
-
     settings = _program("edge")
     path = configuration or settings.edge_config or Path("edge.toml")
     if not path.is_file():
-        _end(f"there is no file {path}; copy edge/edge.sample.toml and describe your devices in it", 2)
+        _end(f"there is no file {path}; copy edge/sample.toml and describe your devices in it", 2)
+    from edge.agent import run as run_agent
+    from edge.enrol import enrol as fetch_secret
+
+    if enrol is not None:
+        agent = fetch_secret(api_url, enrol, _agent_data_dir(path))
+        print(f"enrolled as {agent.agent} of {agent.site}", flush=True)
     run_agent(path, stop_on_signal())
 
 
@@ -132,6 +148,14 @@ def demo() -> None:
 
     settings = _program("demo")
     run_demo(settings, stop_on_signal())
+
+
+@app.command(hidden=True)
+def devices() -> None:
+    """Only the demo's devices and people and the agents beside them, for a backend that runs elsewhere."""
+    from stowage.run import run_devices
+
+    run_devices(config.load())
 
 
 # --- tools ------------------------------------------------------------------------------------------------
@@ -163,7 +187,12 @@ def verify() -> None:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Look at this part only: database, broker, erp, ... (repeatable)."),
+    ] = None,
+) -> None:
     """Check each part and say what to do. Exit code 1 when something must be done."""
     from stowage.doctor import examine
 
@@ -172,7 +201,7 @@ def doctor() -> None:
     except SettingsInvalid as e:
         _end(str(e), 2)
     sick = 0
-    for finding in examine(settings):
+    for finding in examine(settings, only):
         print(f"{finding.mark}  {finding.name:<12} {finding.text}", flush=True)
         sick += finding.mark == "FAIL"
     if sick:
@@ -251,6 +280,15 @@ def _broker(settings: Settings) -> str:
 
 def _erp(settings: Settings) -> str | None:
     return None if settings.erp_url == config.NO_ERP else settings.erp_url
+
+
+def _agent_data_dir(path: Path) -> Path:
+    """Where an agent keeps its secret: said in its configuration, which is not complete before it is enrolled."""
+    try:
+        named = tomllib.loads(path.read_text())["agent"]["data_dir"]
+    except (OSError, ValueError, KeyError, TypeError):
+        _end(f"{path}: [agent] needs data_dir, the folder for the spool and this agent's secret", 2)
+    return path.parent / str(named)
 
 
 def _with_database(settings: Settings) -> AbstractContextManager[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,9 +49,11 @@ def fail(name: str, text: str) -> Finding:
     return Finding("FAIL", name, text)
 
 
-def examine(settings: Settings) -> Iterator[Finding]:
-    for check in CHECKS:
-        yield from check(settings)
+def examine(settings: Settings, only: Collection[str] | None = None) -> Iterator[Finding]:
+    """Every finding, or those of the parts named in `only`."""
+    for name, check in CHECKS.items():
+        if not only or name in only:
+            yield from check(settings)
 
 
 @contextmanager
@@ -229,10 +231,17 @@ def _erp_log_in(url: str, shown: str) -> Iterator[Finding]:
     if find_spec("backend.integration.erp.connect") is None:
         yield ok("erp", f"{shown} answers")
         return
-    from backend.integration.erp.connect import check_log_in
+    from backend.integration.erp.connect import UnknownErp, connect
+    from backend.integration.erp.connector import ErpError
 
-    problem = check_log_in(url)
-    yield ok("erp", f"{shown} accepts our account") if problem is None else fail("erp", f"{shown}: {problem}")
+    try:
+        connector = connect(url)
+        try:
+            yield ok("erp", f"{shown} accepts our account: {connector.identify()}")
+        finally:
+            connector.close()
+    except (ErpError, UnknownErp) as e:
+        yield fail("erp", f"{shown} refuses ({e}); postings wait. Check STOWAGE_ERP_URL")
 
 
 def screens(settings: Settings) -> Iterator[Finding]:
@@ -258,13 +267,13 @@ def agents(settings: Settings) -> Iterator[Finding]:
         yield fail("edge", f"there is no file {settings.edge_config}; check STOWAGE_EDGE_CONFIG")
 
 
-CHECKS: list[Callable[[Settings], Iterator[Finding]]] = [
-    python,
-    disk,
-    ports,
-    database_health,
-    broker,
-    erp,
-    screens,
-    agents,
-]
+CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
+    "python": python,
+    "disk": disk,
+    "http": ports,
+    "database": database_health,
+    "broker": broker,
+    "erp": erp,
+    "screens": screens,
+    "edge": agents,
+}

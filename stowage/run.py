@@ -211,7 +211,14 @@ class Run:
         self._prepare_world()
         self._programs()
 
-    def _prepare(self) -> None:
+    def start_devices(self) -> None:
+        """The demo and its agents alone. Raises CannotRun, PartFailed."""
+        self._prepare(serves_http=False)
+        self._prepare_world()
+        self._demo()
+        self._agents()
+
+    def _prepare(self, *, serves_http: bool = True) -> None:
         root = self.places.root
         try:
             for folder in (root, self.places.logs, self.places.edge):
@@ -227,7 +234,8 @@ class Run:
                 "free some space, or set STOWAGE_DATA_DIR to a folder on another disk"
             )
         self._take_lock()
-        check_port(self.settings.http_host, self.settings.http_port)
+        if serves_http:
+            check_port(self.settings.http_host, self.settings.http_port)
         key = root / "secret_key"
         if self.settings.secret_key is None and not key.exists():
             write_private(key, secrets.token_urlsafe(48))
@@ -341,9 +349,12 @@ class Run:
             self._program("ingest", ["ingest"])
         if find_spec("backend.worker") is not None:
             self._program("worker", ["worker"])
+        self._demo()
+        self._agents()
+
+    def _demo(self) -> None:
         if self.demo and find_spec("stowage.demo.run") is not None:
             self._program("demo", ["demo"])
-        self._agents()
 
     def _program(
         self, name: str, arguments: list[str], *, is_ready: Callable[[], bool] | None = None
@@ -430,8 +441,20 @@ class _InBackground(Generic[T]):
 def run(settings: Settings, *, demo: bool = True) -> None:
     """Start, print the address, wait for Ctrl-C or SIGTERM, stop. Raises CannotRun, PartFailed and whatever
     sentence the migration has."""
-    say = Progress()
-    everything = Run(settings, demo=demo, say=say)
+    everything = Run(settings, demo=demo, say=Progress())
+    _until_asked_to_stop(everything, everything.start, _welcome)
+
+
+def run_devices(settings: Settings) -> None:
+    """Only the demo's devices, people and agents, for a backend that runs elsewhere."""
+    if settings.database_url is None or settings.mqtt_url is None:
+        raise CannotRun("set STOWAGE_DATABASE_URL and STOWAGE_MQTT_URL to those of the backend")
+    everything = Run(settings, demo=True, say=Progress())
+    _until_asked_to_stop(everything, everything.start_devices, lambda _: None)
+
+
+def _until_asked_to_stop(everything: Run, start: Callable[[], None], when_up: Callable[[Run], None]) -> None:
+    say = everything.say
     asked = 0
 
     def on_signal(number: int, _: object) -> None:
@@ -448,9 +471,9 @@ def run(settings: Settings, *, demo: bool = True) -> None:
         signal.signal(number, on_signal)
     stop_with_parent()
     try:
-        everything.start()
+        start()
         starting = False
-        _welcome(everything)
+        when_up(everything)
         everything.watch()
         say.plain()
     except KeyboardInterrupt:

@@ -96,7 +96,7 @@ def test_an_edge_without_a_configuration_says_where_the_sample_is(tmp_path: Path
     if "No module named" in done.stderr:
         pytest.skip("the agent is not there yet")
     assert done.returncode == 2
-    assert "edge.sample.toml" in done.stderr
+    assert "edge/sample.toml" in done.stderr
 
 
 def test_the_doctor_finds_a_fresh_machine_well(tmp_path: Path) -> None:
