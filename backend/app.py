@@ -78,11 +78,8 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.pool = open_pool(database_url, size=POOL_SIZE)
+        app.state.pool = open_pool(app.state.database_url, size=POOL_SIZE)
         app.state.command_limiter = anyio.CapacityLimiter(COMMANDS_AT_ONCE)
-        app.state.database_url = database_url
-        app.state.erp_url = erp_url
-        app.state.mqtt_url = mqtt_url
         async with anyio.create_task_group() as background:
             app.state.background = background
             for start in app.state.on_startup:
@@ -101,6 +98,9 @@ def create_app(
         lifespan=lifespan,
         generate_unique_id_function=lambda route: route.name,
     )
+    app.state.database_url = database_url
+    app.state.erp_url = erp_url
+    app.state.mqtt_url = mqtt_url
     app.state.on_startup = []
     for entry in ROUTERS:
         module_name, attribute = entry.split(":")

@@ -6,8 +6,9 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -15,11 +16,12 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from backend import ledger
 from backend.app import create_app
-from backend.auth.principals import hash_password
+from backend.auth.principals import hash_password, issue_token
 from backend.catalog.sites import create_site
 from backend.context import Context
 from backend.db import Conn, connect
@@ -87,7 +89,7 @@ def _database(postgres: str, template: str) -> Iterator[str]:
     name = f"t{new_id().hex}"
     admin = other_database(postgres, "postgres")
     with psycopg.connect(admin, autocommit=True) as conn:
-        conn.execute(f'create database "{name}" template "{template}"'.encode())
+        conn.execute(f'create database "{name}" template "{template}" strategy file_copy'.encode())
     yield other_database(postgres, name)
     with psycopg.connect(admin, autocommit=True) as conn:
         conn.execute(f'drop database "{name}" with (force)'.encode())
@@ -145,10 +147,7 @@ def build_warehouse(conn: Conn, code: str = "HEL1") -> Warehouse:
         site_id = create_site(
             conn, code=code, name="Helsinki 1", time_zone="Europe/Helsinki", gs1_company_prefix="6412345"
         )
-        places = {
-            c: i
-            for c, i in conn.execute("select code, id from place where site_id = %s", [site_id]).fetchall()
-        }
+        places = dict(conn.execute("select code, id from place where site_id = %s", [site_id]).fetchall())
         for place_code, kind, parent, storage_class, erp in PLACES:
             places[place_code] = new_id()
             conn.execute(
@@ -166,7 +165,7 @@ def build_warehouse(conn: Conn, code: str = "HEL1") -> Warehouse:
                     len(places),
                 ],
             )
-        items = {sku: i for sku, i in conn.execute("select sku, id from item").fetchall()}
+        items = dict(conn.execute("select sku, id from item").fetchall())
         for sku, name, tracking, expiry, storage_class, weight, each, case, per_case in ITEMS:
             if sku in items:
                 continue
@@ -255,29 +254,41 @@ class Api(TestClient):
         return super().request(method, url, headers=headers, **options)
 
     def as_user(self, conn: Conn, username: str, roles: list[str], site_id: UUID | None = None) -> Api:
-        """Logs a (new) user in; the following calls are theirs."""
+        """Logs a (new) user in; the following calls are theirs. The password is `test-password`."""
         conn.execute(
             """insert into app_user (id, username, name, password_hash, roles, site_id) values (%s, %s, %s, %s, %s, %s)
                on conflict do nothing""",
             [new_id(), username, username.title(), _hash_of_test_password(), roles, site_id],
         )
-        answer = super().post("/api/v1/auth/login", json={"username": username, "password": "test-password"})
-        assert answer.status_code == 200, answer.text
-        self.headers["Authorization"] = f"Bearer {answer.json()['token']}"
+        row = conn.execute("select id, roles from app_user where username = %s", [username]).fetchone()
+        assert row is not None
+        token = issue_token(
+            conn,
+            row[0],
+            row[1],
+            kind="session",
+            name="test",
+            expires_at=datetime.now(UTC) + timedelta(hours=1),
+        )
+        self.headers["Authorization"] = f"Bearer {token.secret}"
         return self
 
 
-_password_hash = ""
-
-
+@cache
 def _hash_of_test_password() -> str:
-    global _password_hash
-    _password_hash = _password_hash or hash_password("test-password")
-    return _password_hash
+    return hash_password("test-password")
+
+
+@cache
+def _app() -> FastAPI:
+    """Built once; which database it opens is said before it starts."""
+    return create_app("")
 
 
 @pytest.fixture
 def api(database_url: str, conn: Conn, warehouse: Warehouse) -> Iterator[Api]:
     """The API over the `warehouse`, logged in as an admin; `api.as_user(conn, name, roles)` changes who asks."""
-    with Api(create_app(database_url), base_url="http://testserver", raise_server_exceptions=False) as client:
+    app = _app()
+    app.state.database_url = database_url
+    with Api(app, base_url="http://testserver", raise_server_exceptions=False) as client:
         yield client.as_user(conn, "admin", ["admin"])
