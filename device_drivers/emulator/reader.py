@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -72,6 +73,7 @@ class EmulatedReader:
         is_impinj: bool = True,
         can_hold: bool = True,
         protocol_version: int = 1,
+        tls: ssl.SSLContext | None = None,
         round_s: float = 0.1,
         tick_s: float = 0.05,
         now: Clock = utc_now,
@@ -81,6 +83,7 @@ class EmulatedReader:
         self.clock_offset_s = clock_offset_s
         self._uptime_only, self._is_impinj, self._can_hold = uptime_only, is_impinj, can_hold
         self._protocol_version = protocol_version
+        self._tls = tls
         self._round_s, self._tick_s, self._now = round_s, tick_s, now
         self._powered_on = now()
         self._listener: socket.socket | None = None
@@ -102,6 +105,8 @@ class EmulatedReader:
         self._keepalive_s = 0.0
         self._next_keepalive = 0.0
         self._id = 0
+        self.greeting: bytes | None = None
+        """Said instead of the connection event: something else than a reader."""
         self.reads_made = 0
         """Tag reads since power-on, to compare with what arrived."""
 
@@ -189,6 +194,16 @@ class EmulatedReader:
     def is_connected(self) -> bool:
         return self._client is not None
 
+    @property
+    def address(self) -> tuple[str, int]:
+        return self._address
+
+    @property
+    def rospecs(self) -> list[Element]:
+        """What the client has set up."""
+        with self._lock:
+            return list(self._rospecs.values())
+
     # --- the client -----------------------------------------------------------------------------------
 
     def _accept_loop(self, listener: socket.socket) -> None:
@@ -198,6 +213,15 @@ class EmulatedReader:
             except OSError:
                 return
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls:
+                try:
+                    client = self._tls.wrap_socket(client, server_side=True)
+                except OSError:
+                    continue
+            if self.greeting is not None:
+                client.sendall(self.greeting)
+                client.close()
+                continue
             if self._occupied or self._client is not None:
                 self._greet(client, 2)
                 client.close()
