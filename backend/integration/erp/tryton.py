@@ -793,10 +793,12 @@ class TrytonConnector:
             return None
         short = {stock[:2] for stock, quantity in wanted.items() if assigned.get(stock, Decimal(0)) < quantity}
         lines = [line for line in document.lines if (self._product(line).id, self._lot(line)) in short]
-        said = ", ".join(sorted({
-            f"{assigned.get((self._product(x).id, self._lot(x), self._place(x.from_location).id), Decimal(0)):f} of "
-            f"{wanted[(self._product(x).id, self._lot(x), self._place(x.from_location).id)]:f} {x.item}" + (f" lot {x.lot}" if x.lot else "")
-            for x in lines}))  # fmt: skip
+        parts = set()
+        for line in lines:
+            stock = (self._product(line).id, self._lot(line), self._place(line.from_location).id)
+            there, asked = assigned.get(stock, Decimal(0)).normalize(), wanted[stock].normalize()
+            parts.add(f"{there:f} of {asked:f} {line.item}" + (f" lot {line.lot}" if line.lot else ""))
+        said = ", ".join(sorted(parts))
         where = document.lines[0].from_location
         return ErpShortage(f"Tryton can take only {said} from {where}", [line.key for line in lines])
 
