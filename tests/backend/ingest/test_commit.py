@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -335,7 +334,7 @@ def test_a_last_will_turns_the_agent_offline(conn: Conn, sender: Sender) -> None
 
 
 @pytest.fixture
-def ingress(sender: Sender) -> Iterator[Any]:
+def ingress(sender: Sender) -> Any:
     def make(event_id: str | None = None, weight: str = "100") -> Publish:
         data = messages.encode_data(Weighed(weight_g=Decimal(weight)))
         message = IngressEvent(
@@ -343,7 +342,7 @@ def ingress(sender: Sender) -> Iterator[Any]:
         )
         return Publish(sender.topic("ingress"), messages.encode(message))
 
-    yield make
+    return make
 
 
 def test_a_publisher_without_a_sequence_is_taken_once_by_its_event_id(conn: Conn, ingress: Any) -> None:
