@@ -233,6 +233,14 @@ def _serve_operations(app: FastAPI) -> None:
     async def healthz() -> PlainTextResponse:
         return PlainTextResponse("ok")
 
+    @app.get("/metrics", include_in_schema=False)
+    def metrics(request: Request) -> Response:
+        from backend.operations.metrics import CONTENT_TYPE, render
+
+        with request.app.state.pool.connection(timeout=3) as conn:
+            conn.execute("set transaction read only")
+            return Response(render(conn), media_type=CONTENT_TYPE)
+
     @app.get("/readyz", include_in_schema=False)
     def readyz(request: Request) -> Response:
         from backend.migrate import is_current
