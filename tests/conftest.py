@@ -16,6 +16,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+import structlog
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
@@ -28,6 +29,13 @@ from backend.db import Conn, connect
 from backend.ids import new_id
 from backend.migrate import migrate
 from stowage.parts.postgres import EmbeddedPostgres
+
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 
 REQUIRE_ALL = os.environ.get("STOWAGE_TEST_REQUIRE_ALL") == "1"
 VECTORS = Path(__file__).parents[1].parent / "shared" / "vectors"

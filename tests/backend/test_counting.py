@@ -74,7 +74,7 @@ def test_what_is_missing_breaks_the_promise_and_not_the_count(
     put_stock(conn, warehouse, "TEA-250", "A-01-1", "5")
     order = api.post(
         "/api/v1/sales-orders",
-        json={"number": "SO-1", "customer": "CUST-1", "lines": [{"item": "TEA-250", "quantity": "5"}]},
+        json={"customer_code": "CUST-1", "lines": [{"sku": "TEA-250", "quantity": "5"}]},
     )
     assert order.status_code == 201, order.text
     task = api.post(COUNTS, json={"place": "A-01-1", "tolerance": "5"}).json()["id"]

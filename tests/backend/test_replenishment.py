@@ -106,7 +106,7 @@ def test_what_is_on_order_and_what_is_waited_for_count(api: Api, conn: Conn, war
     assert api.get(SUGGESTIONS).json()["items"] == []
     order = api.post(
         "/api/v1/sales-orders",
-        json={"number": "SO-1", "customer": "CUST-1", "lines": [{"item": "TEA-250", "quantity": "35"}]},
+        json={"customer_code": "CUST-1", "lines": [{"sku": "TEA-250", "quantity": "35"}]},
     )
     assert order.status_code == 201, order.text
     check(conn, warehouse)
