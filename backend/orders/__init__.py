@@ -17,6 +17,7 @@ from backend.orders.allocate import (
 )
 from backend.orders.availability import Availability, Incoming, availability
 from backend.orders.change import OrderUnderWay, cancel, change_line
+from backend.orders.leave import record_shipped
 from backend.orders.order import Order, OrderLine, find_by_number, lock_order, order
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "lock_order",
     "order",
     "reallocate",
+    "record_shipped",
     "refresh_state",
     "set_erp_reference",
     "unblock_bin",

@@ -77,6 +77,15 @@ def availability(conn: Conn, site_id: UUID, item_id: UUID, now: datetime | None 
 
 
 def _incoming(conn: Conn, site_id: UUID, item_id: UUID) -> list[Incoming]:
-    from backend import receiving
-
-    return [Incoming(e.on, e.quantity, e.document) for e in receiving.expected(conn, site_id, item_id)]
+    """Announced by delivery notices and not counted yet, the soonest first."""
+    rows = conn.execute(
+        """select coalesce(a.expected_at::date, a.created_at::date), sum(l.quantity - coalesce(e.counted, 0)), a.number
+           from asn a join asn_line l on l.asn_id = a.id left join lateral (
+                select sum(n.quantity) as counted from receipt_entry n join receipt r on r.id = n.receipt_id
+                where r.asn_id = a.id and n.item_id = l.item_id and (l.lot_id is null or n.lot_id = l.lot_id)
+                  and n.reversed_at is null) e on true
+           where a.site_id = %s and l.item_id = %s and a.state in ('expected', 'arriving')
+           group by a.id having sum(l.quantity - coalesce(e.counted, 0)) > 0 order by 1, 3""",
+        [site_id, item_id],
+    ).fetchall()
+    return [Incoming(*r) for r in rows]

@@ -15,10 +15,10 @@ from backend import ledger
 from backend.context import Context
 from backend.db import Conn
 from backend.errors import ChangedMeanwhile, Conflict, NotFound
-from backend.ledger import Reservation
+from backend.ledger import Move, Reservation, Spot
 from backend.orders.accept import check_quantity
 from backend.orders.allocate import allocate, allocate_waiting, refresh_state
-from backend.orders.order import Order, OrderLine, lock_order, order
+from backend.orders.order import Order, OrderLine, lock_order
 
 SHELVES = ("bin", "zone", "aisle")
 
@@ -110,8 +110,6 @@ def change_line(
 
 def _give_back(conn: Conn, ctx: Context, line: OrderLine, amount: Decimal) -> None:
     """Releases up to `amount`: what is still on a shelf first, then what was picked, which goes back by a task."""
-    from backend import putaway
-
     held = ledger.reservations_of(conn, "order_line", line.id)
     kinds = _place_kinds(conn, held)
     shelf_first: Callable[[Reservation], Any] = lambda r: (kinds[r.place_id] not in SHELVES, r.id)  # noqa: E731
@@ -121,7 +119,21 @@ def _give_back(conn: Conn, ctx: Context, line: OrderLine, amount: Decimal) -> No
         given = ledger.release(conn, ctx, r.id, min(amount, r.quantity))
         amount -= given
         if given > 0 and kinds[r.place_id] not in SHELVES:
-            putaway.put_back(conn, ctx, r, given, line.order_id)
+            _put_back(conn, ctx, r, given, line.order_id)
+
+
+def _put_back(conn: Conn, ctx: Context, r: Reservation, quantity: Decimal, order_id: UUID) -> None:
+    """Picked goods leave tote or carton where they stand, and a putaway task brings them to a shelf."""
+    from backend.putaway.propose import Load
+    from backend.putaway.tasks import ensure_loose_task
+
+    if r.license_plate_id is not None:
+        here = Spot(r.place_id, r.license_plate_id)
+        move = Move(
+            r.item_id, quantity, here, Spot(r.place_id), "taken out again", "putaway", order_id, r.lot_id, r.serial, r.owner_id
+        )  # fmt: skip
+        ledger.post(conn, ctx, [move])
+    ensure_loose_task(conn, ctx, "order", order_id, r.place_id, Load(r.item_id, quantity, r.lot_id))
 
 
 def _place_kinds(conn: Conn, held: list[Reservation]) -> dict[UUID, str]:
@@ -152,6 +164,3 @@ def _tell(conn: Conn, ctx: Context, cancelled: Order, reason: str) -> None:
             "reason": reason,
         },
     )
-
-
-__all__ = ["OrderUnderWay", "cancel", "change_line", "order"]
