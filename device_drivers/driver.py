@@ -132,7 +132,7 @@ def keep_reading(
     driver: Driver[Any],
     stop: threading.Event,
     poll_s: float = 0.5,
-    retry_s: tuple[float, ...] = (0.2, 0.5, 1, 2, 5, 10, 30),
+    retry_s: tuple[float, ...] = (0.2, 0.5, 1, 2, 5, 10),
     wait: Callable[[float], bool] | None = None,
 ) -> Iterator[list[Reading]]:
     """Opens the device, yields what it gives, and comes back after every loss, until `stop` is set.

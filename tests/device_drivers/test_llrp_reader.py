@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from device_drivers.driver import DeviceBusy, DeviceLost, DeviceRefused, Driver, create_driver, keep_reading
-from device_drivers.emulator import Antenna, EmulatedReader, Radio, Scene
+from device_drivers.emulator import Antenna, EmulatedReader, Radio, Scene, WorldClock
 from device_drivers.llrp.codec import element
 from device_drivers.readings import DeviceInfo, RejectedFrame, TagRead
 from tests.device_drivers.rigs import EPC, is_a, read_until
@@ -206,6 +206,25 @@ def test_an_unknown_message_from_the_reader_is_ignored() -> None:
     with reader_with() as (reader, _), driver_of(reader) as driver:
         reader.inject(bytes.fromhex("07e70000000d00000001616263"))
         read_until(driver, is_a(TagRead))
+
+
+def test_a_fast_world_gives_more_rounds_in_the_same_real_time_with_rising_stamps() -> None:
+    def reads_in_a_second(speed: float) -> list[TagRead]:
+        scene = Scene(WorldClock(speed))
+        scene.place_tag(EPC, (1, 0))
+        reader = EmulatedReader([Antenna(1, (0, 0))], Radio(seed=1), scene, round_s=0.1, tick_s=0.02)
+        reader.serve()
+        reads: list[TagRead] = []
+        with driver_of(reader) as driver:
+            end = time.monotonic() + 1
+            while time.monotonic() < end:
+                reads += [r for r in driver.read(0.05) if isinstance(r, TagRead)]
+        reader.close()
+        return reads
+
+    slow, fast = reads_in_a_second(1), reads_in_a_second(20)
+    assert len(fast) > 5 * len(slow) > 0
+    assert [r.seen_at for r in fast] == sorted(r.seen_at for r in fast)
 
 
 # --- refusals -----------------------------------------------------------------------------------------
