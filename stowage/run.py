@@ -316,8 +316,6 @@ class Run:
             what = "none" if self.settings.erp_url == NO_ERP else without_password(self.settings.erp_url)
             self.say("erp", f"yours: {what}" if what != "none" else "none, as you asked")
             return
-        if find_spec("stowage.parts.tryton") is None:
-            return
         from stowage.parts.tryton import Tryton
 
         cache = self.settings.tryton_cache
@@ -343,12 +341,9 @@ class Run:
             seed.prepare(self.settings)
 
     def _programs(self) -> None:
-        if find_spec("backend.app") is not None:
-            self._program("api", ["api"], is_ready=self._api_is_ready)
-        if find_spec("backend.ingest") is not None:
-            self._program("ingest", ["ingest"])
-        if find_spec("backend.worker") is not None:
-            self._program("worker", ["worker"])
+        self._program("ingest", ["ingest"])
+        self._program("worker", ["worker"])
+        self._program("api", ["api"], is_ready=self._api_is_ready)
         self._demo()
         self._agents()
 
@@ -369,8 +364,6 @@ class Run:
 
     def _agents(self) -> None:
         """An agent for each configuration in `edge/`; new ones are noticed while running."""
-        if find_spec("edge.agent") is None:
-            return
         for path in sorted(self.places.edge.glob("*.toml")):
             if path not in self._edge:
                 name = f"edge-{path.stem}"

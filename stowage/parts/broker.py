@@ -58,7 +58,8 @@ connection_messages false
 
 
 class EmbeddedBroker:
-    """One broker on 127.0.0.1. `port` None takes a free one at the first start and keeps it."""
+    """One broker on 127.0.0.1. `port` None takes a free one at the first start and keeps it, for the agents that
+    were told it, as long as nobody else takes it."""
 
     name = "broker"
 
@@ -76,16 +77,17 @@ class EmbeddedBroker:
         self.log = log or self.data_dir.with_name(self.data_dir.name + ".log")
         self.kind = kind
         self.port = port
+        self._mosquitto: Path | None = None
         self._child: Child | None = None
         self._watcher: threading.Thread | None = None
         self._stopping = threading.Event()
         self._seen = ""
 
     def start(self) -> str:
-        program = self._program()
+        self._choose_kind()
         try:
             self._prepare_folders()
-            self.port = self.port or free_port()
+            self.port = self.port or self._remembered_port()
             self._render()
             (self.data_dir / "mosquitto.conf").write_text(
                 _MOSQUITTO.format(port=self.port, folder=self.data_dir)
@@ -96,7 +98,7 @@ class EmbeddedBroker:
                 "or choose another STOWAGE_DATA_DIR"
             ) from e
         user = unprivileged_user(owner_of=self.data_dir / "kept") if self.kind == "mosquitto" else None
-        self._child = spawn(program, log=self.log, user=user)
+        self._child = spawn(self._program(), log=self.log, user=user)
         if not wait_until(self.ready, timeout_s=30, while_running=self._child):
             self.stop()
             raise PartFailed(f"the MQTT broker did not start: {last_lines(self.log)} (see {self.log})")
@@ -140,15 +142,28 @@ class EmbeddedBroker:
 
     # --- steps ---
 
-    def _program(self) -> list[str | Path]:
-        mosquitto = find_mosquitto() if self.kind in ("auto", "mosquitto") else None
-        if self.kind == "mosquitto" and mosquitto is None:
+    def _choose_kind(self) -> None:
+        self._mosquitto = find_mosquitto() if self.kind in ("auto", "mosquitto") else None
+        if self.kind == "mosquitto" and self._mosquitto is None:
             raise PartFailed("mosquitto is not installed; install it, or set STOWAGE_BROKER=auto")
-        self.kind = "mosquitto" if mosquitto is not None else "amqtt"
-        if mosquitto is not None:
-            return [mosquitto, "-c", self.data_dir / "mosquitto.conf"]
-        self.port = self.port or free_port()
+        self.kind = "mosquitto" if self._mosquitto is not None else "amqtt"
+
+    def _program(self) -> list[str | Path]:
+        if self._mosquitto is not None:
+            return [self._mosquitto, "-c", self.data_dir / "mosquitto.conf"]
         return [sys.executable, "-m", "stowage.parts.amqtt_broker", str(self.port), str(self.data_dir)]
+
+    def _remembered_port(self) -> int:
+        note = self.data_dir / "port"
+        with contextlib.suppress(OSError, ValueError):
+            port = int(note.read_text())
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+            return port
+        port = free_port()
+        note.write_text(str(port))
+        return port
 
     def _prepare_folders(self) -> None:
         for folder in (self.data_dir, self.data_dir / "kept", self.access_dir):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -144,6 +145,18 @@ def test_a_killed_broker_comes_back_at_the_same_address(broker: EmbeddedBroker) 
     assert until(lambda: not broker.running())
     assert broker.start() == url
     assert broker.ready()
+
+
+def test_the_address_is_the_same_at_the_next_run_and_another_when_it_is_taken(tmp_path: Path) -> None:
+    with EmbeddedBroker(tmp_path / "b", tmp_path / "a") as url:
+        pass
+    with EmbeddedBroker(tmp_path / "b", tmp_path / "a") as again:
+        assert again == url
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(url.rpartition(":")[2])))
+        taken.listen()
+        with EmbeddedBroker(tmp_path / "b", tmp_path / "a") as other:
+            assert other != url
 
 
 def test_a_port_in_use_is_said_in_words(tmp_path: Path, broker: EmbeddedBroker) -> None:
