@@ -387,16 +387,19 @@ class LlrpReader(Driver[LlrpOptions]):
         """The next frame until `deadline`, None when there is none. Raises DeviceLost."""
         while not self._frames:
             assert self._socket is not None
-            silence = time.monotonic() - self._last_sign_of_life
-            if silence > self.options.keepalive_s * (MISSED_KEEPALIVES + 0.5):
-                self._reject_pending("the reader fell silent inside a frame")
-                raise DeviceLost(f"{self.device}: no keepalive for {silence:.0f} s, the link is dead")
-            left = deadline - time.monotonic()
+            now = time.monotonic()
+            dead_at = self._last_sign_of_life + self.options.keepalive_s * (MISSED_KEEPALIVES + 0.5)
             try:
-                self._socket.settimeout(max(left, 0.001))
+                self._socket.settimeout(max(min(deadline, dead_at) - now, 0.001))
                 data = self._socket.recv(1 << 18)
-            except TimeoutError:
-                if left <= 0.001:
+            except TimeoutError:  # only an empty line is silence; we may have been away ourselves
+                if time.monotonic() >= dead_at:
+                    silence = time.monotonic() - self._last_sign_of_life
+                    self._reject_pending("the reader fell silent inside a frame")
+                    raise DeviceLost(
+                        f"{self.device}: no keepalive for {silence:.0f} s, the link is dead"
+                    ) from None
+                if time.monotonic() >= deadline:
                     return None
                 continue
             except OSError as e:

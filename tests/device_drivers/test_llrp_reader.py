@@ -138,6 +138,14 @@ def test_a_quiet_reader_with_keepalives_stays_connected() -> None:
         assert reader.is_connected
 
 
+def test_a_pause_of_our_own_is_not_taken_for_the_readers_silence() -> None:
+    """The spool may be full for a while; what the reader sent meanwhile waits in the socket."""
+    with reader_with() as (reader, _), driver_of(reader, keepalive_s=0.2) as driver:
+        read_until(driver, is_a(TagRead))
+        time.sleep(1)
+        assert any(isinstance(r, TagRead) for r in driver.read(0.5))
+
+
 def test_a_dropped_connection_is_reopened_and_reads_on() -> None:
     stop, seen = threading.Event(), []
     with reader_with() as (reader, _):
