@@ -140,7 +140,7 @@ class DeviceIntake:
         """Only a change is an event; attempts that go on failing are not."""
         self.online = reading.state == "online"
         self._quiet_since = monotonic
-        state = (reading.state, "" if reading.state == "online" else reading.detail)
+        state = (reading.state, reading.detail if reading.state == "fault" else "")
         if state == self._state:
             return None
         self._state = state

@@ -8,6 +8,7 @@ To add an event type: a struct here, a line in `EVENT_TYPES`, a handler in `back
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeVar, cast
@@ -327,3 +328,7 @@ def json_schema() -> dict[str, Any]:
         "x-event-data": {name: schemas[5 + i] for i, name in enumerate(EVENT_TYPES)},
         "$defs": components,
     }
+
+
+if __name__ == "__main__":  # python -m edge.messages > docs/wire-contract.schema.json
+    print(json.dumps(json_schema(), indent=2))

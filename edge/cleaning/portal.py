@@ -83,13 +83,15 @@ class _Track:
     """Everything kept of one tag in the door: constant size, however often it is read."""
 
     __slots__ = (
-        "first_at", "high", "inner", "last_at", "low", "outer", "peak", "phases", "power", "reads", "smooth",
-        "still", "still_pairs",
+        "first_at", "high", "inner", "last_at", "low", "near_at", "near_since", "outer", "peak", "phases", "power",
+        "reads", "smooth", "still", "still_pairs",
     )  # fmt: skip
 
     def __init__(self, at: float) -> None:
         self.first_at = at
         self.last_at = at
+        self.near_since: float | None = None  # when it was first loud enough to be in the door
+        self.near_at = at  # when it was last about as loud as ever
         self.reads = 0
         self.inner = _Side()
         self.outer = _Side()
@@ -104,7 +106,8 @@ class _Track:
 
     @property
     def loud(self) -> int:
-        return UNKNOWN_RSSI_CDBM if self.peak is None else self.peak
+        """Its peak; a reader without RSSI cannot tell near from far, so there everything is near."""
+        return 0 if self.peak is None else self.peak
 
     def range_cdb(self) -> float:
         """How far the smoothed signal moved, at the antenna where it moved most."""
@@ -129,10 +132,14 @@ PHASE_GAP_S = 1.0
 PHASE_PAIRS = 6
 STILL = 0.85
 """Mean cosine of the phase steps (same antenna, same channel) above which a tag did not move."""
+NEAR_CDB = 1000
+"""A tag whose signal has fallen so far below its peak has left the door, although it is still heard."""
 PARKED_JUMP_CDB = 700
 """So much louder than where it stood, at any antenna: a parked tag is being taken away."""
 PARKED_FORGET_S = 120.0
 NEIGHBOUR_MEMORY_S = 10.0
+PASSED_AGAIN_S = 5.0
+"""A tag that goes the same way again within this is the same passage."""
 CLEAR = 3.0
 """Standard errors from which on a tag's own evidence stands alone."""
 
@@ -157,6 +164,7 @@ class Portal:
         self._tracks: dict[str, _Track] = {}
         self._parked: dict[str, _Parked] = {}
         self._recent: dict[str, tuple[float, float]] = {}  # epc -> power, last heard, of closed passages
+        self._passed: dict[str, tuple[Direction, float]] = {}
         self._first_at = 0.0
         self._last_at = 0.0
 
@@ -190,9 +198,13 @@ class Portal:
             self._last_at = at
         if rssi_cdbm is not None and (track.peak is None or rssi_cdbm > track.peak):
             track.peak = rssi_cdbm
+        s = self._settings
+        if rssi_cdbm is None or rssi >= max(s.min_peak_rssi_cdbm, track.loud - NEAR_CDB):
+            track.near_at = at
+            if track.near_since is None:
+                track.near_since = at
         weight = 10.0 ** ((rssi + 6000) / 2000)  # amplitude: the moment when it was near counts most
         track.power += weight * weight * reads
-        s = self._settings
         side = track.inner if antenna in s.inner else track.outer if antenna in s.outer else None
         if side is not None:
             t = at - track.first_at
@@ -223,11 +235,16 @@ class Portal:
         for epc in [e for e, t in self._tracks.items() if t.last_at - t.first_at > s.max_passage_s / 2]:
             if self._stands(self._tracks[epc]):
                 self._park(epc, self._tracks.pop(epc))
-        silent = now - max((t.last_at for t in self._tracks.values()), default=0.0)
-        if silent < s.silence_s and now - self._first_at < s.max_passage_s:
-            return []
-        if silent < s.undecided_silence_s and now - self._first_at < s.max_passage_s and self._waits():
-            return []
+        in_door = [t for t in self._tracks.values() if t.near_since is not None and not self._stands(t)]
+        if not in_door:  # only strays: they are let go together, when it is quiet or after a while
+            quiet = now - self._last_at >= s.undecided_silence_s
+            return self._judge() if quiet or now - self._first_at >= s.max_passage_s else []
+        silent = now - max(t.near_at for t in in_door)
+        lasted = now - min(t.near_since or now for t in in_door)
+        if lasted < s.max_passage_s:
+            waits = any(not (t.inner.reads and t.outer.reads) for t in in_door)
+            if silent < (s.undecided_silence_s if waits else s.silence_s):
+                return []
         return self._judge()
 
     def heard(self, epc: str) -> float:
@@ -236,15 +253,6 @@ class Portal:
         return max(track.power if track else 0.0, self._recent.get(epc, (0.0, 0.0))[0])
 
     # --- judging --------------------------------------------------------------------------------------
-
-    def _waits(self) -> bool:
-        """Some tag was near, but only one side has heard it so far: the other side may still come."""
-        return any(
-            t.loud >= self._settings.min_peak_rssi_cdbm
-            and not (t.inner.reads and t.outer.reads)
-            and not self._stands(t)
-            for t in self._tracks.values()
-        )
 
     def _judge(self) -> list[Passage]:
         s = self._settings
@@ -271,11 +279,15 @@ class Portal:
             if abs(z) < 1.0:
                 strays.append(StrayTag(epc, "undecided", t.reads, t.peak))
                 continue
+            direction: Direction = "in" if z > 0 else "out"
+            before = self._passed.get(epc)
+            if before is not None and before[0] == direction and t.first_at - before[1] < PASSED_AGAIN_S:
+                continue  # the tail of the passage before
+            self._passed[epc] = (direction, t.last_at)
             confidence = round(1 / (1 + math.exp(-1.2 * abs(z))), 3)
-            passed["in" if z > 0 else "out"].append(
-                PassedTag(epc, confidence, t.reads, t.peak, t.first_at, t.last_at)
-            )
-        first_at, last_at = self._first_at, self._last_at
+            passed[direction].append(PassedTag(epc, confidence, t.reads, t.peak, t.first_at, t.last_at))
+        last_at = self._last_at
+        self._passed = {e: p for e, p in self._passed.items() if last_at - p[1] < PASSED_AGAIN_S}
         self._recent = {e: r for e, r in self._recent.items() if last_at - r[1] < NEIGHBOUR_MEMORY_S}
         self._parked = {e: p for e, p in self._parked.items() if last_at - p.last_at < PARKED_FORGET_S}
         self._recent.update({epc: (t.power, t.last_at) for epc, t in self._tracks.items()})
@@ -283,14 +295,14 @@ class Portal:
         found: list[Direction] = [d for d in ("in", "out") if passed[d]]
         return [
             Passage(
-                f"{self.code}-{round(first_at * 1000)}-{direction}",
-                direction,
-                passed[direction],
-                strays if direction == found[0] else [],
-                first_at,
-                last_at,
+                f"{self.code}-{round(min(t.first_at for t in passed[way]) * 1000)}-{way}",
+                way,
+                passed[way],
+                strays if way == found[0] else [],
+                min(t.first_at for t in passed[way]),
+                max(t.last_at for t in passed[way]),
             )
-            for direction in found
+            for way in found
         ]
 
     def _why_stray(self, epc: str, track: _Track) -> str:

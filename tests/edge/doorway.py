@@ -40,6 +40,8 @@ class Scenario:
     went: dict[str, tuple[str, str]] = field(default_factory=dict)
     """epc -> door, direction"""
     stood: set[str] = field(default_factory=set)
+    crossed_at: dict[str, float] = field(default_factory=dict)
+    """door -> when the middle of its pallet was 2 m behind the door line"""
 
 
 def scenario(
@@ -64,6 +66,7 @@ def scenario(
         sign = rng.choice((1.0, -1.0))
         speed, start = rng.uniform(0.6, 2.0), 100.0 + rng.uniform(0, 2)
         pause = rng.choice((0.0, 0.0, 0.0, rng.uniform(0.5, 3)))
+        result.crossed_at[door] = start + 10.0 / speed + pause
         for _ in range(rng.randint(4, 30)):
             number += 1
             epc = f"{number:024X}"
@@ -100,7 +103,12 @@ def scenario(
 
 
 def clean(
-    found: Scenario, *, neighbours: bool = True, phase: bool = True, **other: int
+    found: Scenario,
+    *,
+    neighbours: bool = True,
+    phase: bool = True,
+    told_at: dict[str, float] | None = None,
+    **other: int,
 ) -> dict[str, list[Passage]]:
     settings = PortalSettings(outer=frozenset({1, 2}), inner=frozenset({3, 4}), **other)
     portals = {door: Portal(door, settings) for door in DOORS}
@@ -113,7 +121,10 @@ def clean(
         if r.at - ticked >= 0.05:
             ticked = r.at
             for door, portal in portals.items():
-                passages[door] += portal.close(r.at)
+                closed = portal.close(r.at)
+                passages[door] += closed
+                if closed and told_at is not None:
+                    told_at[door] = r.at
         portals[r.door].read(r.epc, r.antenna, r.at, r.rssi_cdbm, r.phase_rad if phase else None)
     for door, portal in portals.items():
         passages[door] += portal.close(ticked + 60)
