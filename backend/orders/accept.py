@@ -95,9 +95,10 @@ def accept(conn: Conn, ctx: Context, new: NewOrder) -> Order:
             {"site_id": str(ctx.site_id), "order_id": str(order_id), "correlation_id": ctx.correlation_id},
             lock=f"sales_order:{order_id}",
         )
-    allocate(conn, ctx, order_id)
+    taken = allocate(conn, ctx, order_id)
     announce(conn, ctx.site_id, "orders", order_id)
-    return order(conn, ctx.site_id, order_id)
+    _tell(conn, ctx, taken)
+    return taken
 
 
 def set_erp_reference(conn: Conn, ctx: Context, order_id: UUID, erp_id: str, erp_number: str) -> None:
@@ -134,6 +135,32 @@ def _same_as_before(conn: Conn, ctx: Context, new: NewOrder) -> Order:
             number=present.number,
         )
     return present
+
+
+def _tell(conn: Conn, ctx: Context, taken: Order) -> None:
+    from backend.integration import webhooks
+
+    webhooks.emit(
+        conn,
+        ctx,
+        "order.accepted",
+        str(taken.id),
+        {
+            "number": taken.number,
+            "external_number": taken.external_number,
+            "source": taken.source,
+            "lines": [
+                {
+                    "sku": line.sku,
+                    "quantity": format(line.quantity.normalize(), "f"),
+                    "unit": line.unit,
+                    "promised": format(line.allocated.normalize(), "f"),
+                    "waiting": format(line.waiting.normalize(), "f"),
+                }
+                for line in taken.lines
+            ],
+        },
+    )
 
 
 @dataclass(frozen=True)
