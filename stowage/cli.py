@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -169,6 +170,18 @@ def migrate() -> None:
     with _with_database(config.load()) as url:
         applied = migrate_database(url, say=print)
     print(f"{len(applied)} migrations applied" if applied else "the database is up to date")
+
+
+@app.command()
+def admin(name: Annotated[str, typer.Argument(help="Lower-case letters, digits, `.`, `_`, `-`.")]) -> None:
+    """Make an administrator, or give one a new password; prints it once."""
+    from backend.auth.administrator import make_administrator
+    from backend.db import connect
+
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_.\-]{0,62}", name):
+        _end(f"{name} cannot be a user name; use lower-case letters, digits, `.`, `_`, `-`", 2)
+    with _with_database(config.load()) as url, connect(url) as connection:
+        print(f"{name} / {make_administrator(connection, name)}")
 
 
 @app.command()

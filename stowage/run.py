@@ -194,6 +194,7 @@ class Run:
         self._kept: list[Keeper] = []
         self._lock: IO[str] | None = None
         self._edge: dict[Path, Keeper] = {}
+        self.administrator: tuple[str, str] | None = None
 
     # --- start ---
 
@@ -339,6 +340,17 @@ class Run:
 
             self.say("demo", "laying the warehouse")
             seed.prepare(self.settings)
+        self._first_administrator()
+
+    def _first_administrator(self) -> None:
+        """A new system without the demo has nobody who could log in: make one, and say so at the end."""
+        from backend.auth.administrator import make_administrator, nobody_can_log_in
+        from backend.db import connect
+
+        assert self.settings.database_url is not None
+        with connect(self.settings.database_url) as connection:
+            if nobody_can_log_in(connection):
+                self.administrator = ("admin", make_administrator(connection, "admin"))
 
     def _programs(self) -> None:
         self._program("ingest", ["ingest"])
@@ -486,6 +498,9 @@ def _welcome(everything: Run) -> None:
         say.plain("Demo accounts (name / password):")
         for account in seed.ACCOUNTS:
             say.plain(f"  {account.username:<12} {account.password:<16} {account.role}")
+    if everything.administrator is not None:
+        name, password = everything.administrator
+        say.plain(f"The first account, shown only now:  {name} / {password}   (another: stowage admin NAME)")
     say.plain(f"Logs:  {everything.places.logs}     Stop:  Ctrl-C     Forget everything:  make clean")
     say.plain()
 

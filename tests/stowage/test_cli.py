@@ -74,6 +74,8 @@ def test_migrate_verify_backup_and_restore_work_on_the_embedded_database_when_no
     assert "up to date" in stowage("migrate", **here).stdout
     done = stowage("verify", **here)
     assert "every balance equals the sum of its movements" in done.stdout, done.stderr
+    assert stowage("admin", "ada", **here).stdout.startswith("ada / ")
+    assert stowage("admin", "Not a name", **here).returncode == 2
     done = stowage("backup", str(tmp_path / "b.stowage"), **here)
     assert done.returncode == 0, done.stderr
     done = stowage("restore", str(tmp_path / "b.stowage"), **there)

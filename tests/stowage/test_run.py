@@ -1,11 +1,14 @@
 """`stowage run` as a person meets it: one process to start, watch, stop and kill. Real parts, no demo, no ERP."""
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -95,6 +98,16 @@ class Started:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
             return answer.status, answer.read().decode()
 
+    def logs_in(self, username: str, password: str) -> bool:
+        body = json.dumps({"username": username, "password": password}).encode()
+        headers = {"Content-Type": "application/json", "Idempotency-Key": os.urandom(8).hex()}
+        url = f"http://127.0.0.1:{self.port}/api/v1/auth/login"
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=10) as answer:
+                return "token" in json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            return refusal.code != 401
+
     def answers(self) -> bool:
         try:
             return self.get("/readyz")[0] == 200
@@ -135,6 +148,10 @@ def test_it_says_each_step_answers_at_its_address_and_ctrl_c_leaves_nothing_behi
     for step in ("embedded PostgreSQL", "127.0.0.1:", "migrations applied", "api", f":{one.port}/"):
         assert step in said
     assert one.get("/readyz") == (200, "ready")
+    account = re.search(r"shown only now:  (\S+) / (\S+)", said)
+    assert account is not None
+    assert one.logs_in(account[1], account[2])
+    assert not one.logs_in(account[1], "guessed")
     assert "<title>Stowage</title>" in one.get("/")[1]
     assert (one.data_dir / "logs" / "api.log").exists()
     assert len(one.processes()) > 3
@@ -153,7 +170,9 @@ def test_the_next_run_goes_on_where_the_last_one_stopped(start: Callable[..., St
         connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
     first.close()
     second = start()
-    assert "up to date" in second.read_until("Logs:")
+    said = second.read_until("Logs:")
+    assert "up to date" in said
+    assert "shown only now" not in said
     with psycopg.connect(database) as connection:
         assert connection.execute("SELECT number FROM kept").fetchone() == (7,)
 
