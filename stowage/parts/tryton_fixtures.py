@@ -133,7 +133,7 @@ def create_integration_user(model: Any, company: Any, password: str) -> None:
     groups = model.get("res.group")
     wanted = [
         "Stock", "Stock Administration", "Purchase", "Purchase Administrator", "Sales", "Sales Administrator",
-        "Product Administration", "Party Administration", "Accounting",
+        "Product Administration", "Account Product Administration", "Party Administration", "Accounting",
     ]  # fmt: skip
     found = groups.find([("name", "in", wanted)])
     if missing := set(wanted) - {group.name for group in found}:

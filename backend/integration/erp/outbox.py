@@ -24,7 +24,8 @@ from backend.live.announce import announce
 
 LOOK_AT = 600
 """Postings considered in one round."""
-MAX_LINES = 200
+MAX_LINES = 100
+"""Tryton on SQLite fails (HTTP 503, parser stack overflow) over calls with many hundreds of records."""
 MAX_SHIPMENTS = 25
 """Shipments sent in one call; other kinds go one document a call."""
 QUIET = timedelta(seconds=1.5)
