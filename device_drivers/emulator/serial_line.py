@@ -10,6 +10,7 @@ import os
 import select
 import tempfile
 import threading
+import time
 import tty
 from pathlib import Path
 
@@ -22,6 +23,7 @@ class SerialLine:
         self._link = Path(self._folder.name) / "port"
         self._master = -1
         self._slave = -1
+        self._wake = -1
         self._thread: threading.Thread | None = None
         self._lock = threading.RLock()
         self.plug_in()
@@ -39,19 +41,27 @@ class SerialLine:
             tty.setraw(self._slave)
             self._link.unlink(missing_ok=True)
             self._link.symlink_to(os.ttyname(self._slave))
-            name = f"{type(self).__name__}"
-            self._thread = threading.Thread(target=self._listen, args=(self._master,), name=name, daemon=True)
+            asleep, self._wake = os.pipe()
+            name = type(self).__name__
+            self._thread = threading.Thread(
+                target=self._listen, args=(self._master, asleep), name=name, daemon=True
+            )
             self._thread.start()
 
     def unplug(self) -> None:
         """The cable comes out: the driver's next read fails."""
         with self._lock:
+            if self._master < 0:
+                return
             master, slave, self._master, self._slave = self._master, self._slave, -1, -1
             self._link.unlink(missing_ok=True)
+        # The listener leaves before its descriptor is closed: the number may be another device's a moment later.
+        os.close(self._wake)
+        if self._thread and self._thread is not threading.current_thread():
+            self._thread.join()
         for descriptor in (slave, master):
-            if descriptor >= 0:
-                with contextlib.suppress(OSError):
-                    os.close(descriptor)
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
 
     def close(self) -> None:
         self.unplug()
@@ -66,12 +76,15 @@ class SerialLine:
     def received(self, data: bytes) -> None:
         """What the driver wrote."""
 
-    def _listen(self, master: int) -> None:
-        while self._master == master:
-            try:
-                ready, _, _ = select.select([master], [], [], 0.2)
-                data = os.read(master, 4096) if ready else b""
-            except (OSError, ValueError):
+    def _listen(self, master: int, asleep: int) -> None:
+        while True:
+            ready, _, _ = select.select([master, asleep], [], [])
+            if asleep in ready:
+                os.close(asleep)
                 return
-            if data:
-                self.received(data)
+            try:
+                data = os.read(master, 4096)
+            except OSError:
+                time.sleep(0.01)  # nobody has the other end open
+                continue
+            self.received(data)

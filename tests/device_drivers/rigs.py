@@ -109,7 +109,7 @@ def _scale(protocol: Any, **more: Any) -> Callable[[], Any]:
 
         yield Rig(
             protocol,
-            {"port": device.path, "poll_s": 0.02, "answer_timeout_s": 0.2, "lost_after": 2, **more},
+            {"port": device.path, "poll_s": 0.02, "answer_timeout_s": 0.5, "lost_after": 2, **more},
             Weight,
             lambda: device.put(next(grams)),
             nonsense,
@@ -127,7 +127,7 @@ def _modbus(over: str) -> Callable[[], Any]:
     def rig() -> Iterator[Rig]:
         device = EmulatedModbus()
         slaves = [{"unit": 1}, {"unit": 2, "kind": "door"}]
-        options: dict[str, Any] = {"slaves": slaves, "poll_s": 0.05, "timeout_s": 0.2}
+        options: dict[str, Any] = {"slaves": slaves, "poll_s": 0.05, "timeout_s": 0.3}
         if over == "tcp":
             host, port = device.serve()
             options |= {"host": host, "tcp_port": port}

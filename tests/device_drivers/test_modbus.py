@@ -30,7 +30,7 @@ def bus(request: pytest.FixtureRequest) -> Iterator[tuple[EmulatedModbus, dict[s
 
 
 def driver_of(where: dict[str, Any], **options: Any) -> Driver[Any]:
-    options = {"slaves": SLAVES, "poll_s": 0.05, "timeout_s": 0.15, **where, **options}
+    options = {"slaves": SLAVES, "poll_s": 0.05, "timeout_s": 0.3, **where, **options}
     return create_driver("modbus", "cold-room-1", options)
 
 

@@ -25,7 +25,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {"toledo_8217": {"unit": "g", "bytesize": 
 def scale(protocol: Any = "mt_sics", **options: Any) -> Iterator[tuple[EmulatedScale, Driver[Any]]]:
     unit = options.pop("unit", "g")
     device = EmulatedScale(protocol, unit=unit, resolution_g=options.pop("resolution_g", 1))
-    common = {"port": device.path, "poll_s": 0.02, "answer_timeout_s": 0.2, "lost_after": 2}
+    common = {"port": device.path, "poll_s": 0.02, "answer_timeout_s": 0.5, "lost_after": 2}
     extra = {**_OPTIONS.get(protocol, {}), **({"unit": unit} if protocol == "toledo_8217" else {})}
     driver = create_driver(protocol, "bench-scale", {**common, **extra, **options})
     driver.open()
