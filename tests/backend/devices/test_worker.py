@@ -1,0 +1,268 @@
+"""Jobs run once, in their own transaction, are tried again, and are seen when they fail."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backend import devices, jobs, worker
+from backend.db import Conn, connect
+from backend.operations.tasks import retention
+from stowage.parts.broker import EmbeddedBroker, can_log_in, find_mosquitto
+from tests.backend.ingest.sender import new_sender
+from tests.conftest import Api, Warehouse
+
+
+def until(condition: Callable[[], bool], what: str, timeout_s: float = 40) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {timeout_s} s for: {what}"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def tasks(monkeypatch: pytest.MonkeyPatch) -> dict[str, jobs.Task]:
+    """Only the tasks of the test."""
+    worker.load_tasks()
+    registered: dict[str, jobs.Task] = {}
+    monkeypatch.setattr(jobs, "TASKS", registered)
+    monkeypatch.setattr(worker, "TASKS", registered)
+    monkeypatch.setattr(worker, "load_tasks", lambda: None)
+    return registered
+
+
+class Running:
+    def __init__(self, database_url: str, **options: Any) -> None:
+        self.stop = threading.Event()
+        self.thread = threading.Thread(
+            target=worker.run, args=(database_url, "erp://here", self.stop), kwargs=options
+        )
+        self.thread.start()
+
+    def end(self) -> None:
+        self.stop.set()
+        self.thread.join(30)
+        assert not self.thread.is_alive()
+
+
+@pytest.fixture
+def start(database_url: str) -> Iterator[Callable[..., Running]]:
+    running: list[Running] = []
+
+    def begin(**options: Any) -> Running:
+        running.append(Running(database_url, **options))
+        return running[-1]
+
+    yield begin
+    for r in running:
+        r.end()
+
+
+def states(conn: Conn, task: str) -> list[tuple[str, int]]:
+    return [
+        (str(s), a)
+        for s, a in conn.execute(
+            "select status::text, attempts from procrastinate_jobs where task_name = %s order by id", [task]
+        ).fetchall()
+    ]
+
+
+def test_a_job_is_run_after_its_transaction_and_not_without_it(
+    conn: Conn, tasks: dict[str, jobs.Task], start: Callable[..., Running]
+) -> None:
+    done: list[tuple[str, str, str]] = []
+
+    @jobs.task("say")
+    def say(conn: Conn, word: str, erp_url: str) -> None:
+        done.append((word, erp_url, conn.execute("select current_role").fetchall()[0][0]))
+
+    with conn.transaction(force_rollback=True):
+        jobs.defer(conn, "say", {"word": "never"})
+    with conn.transaction():
+        jobs.defer(conn, "say", {"word": "once"})
+    start()
+    until(lambda: states(conn, "say") == [("succeeded", 1)], "the job")
+    assert done == [("once", "erp://here", "stowage_app")]
+
+
+def test_a_failed_job_leaves_nothing_behind_is_tried_again_and_succeeds(
+    conn: Conn, warehouse: Warehouse, tasks: dict[str, jobs.Task], start: Callable[..., Running]
+) -> None:
+    tries: list[int] = []
+
+    @jobs.task("moody")
+    def moody(conn: Conn) -> None:
+        conn.execute("insert into failed_login (username) values ('trace')")
+        tries.append(1)
+        if len(tries) < 2:
+            raise RuntimeError("not yet")
+
+    jobs.defer(conn, "moody")
+    start()
+    until(lambda: states(conn, "moody") == [("succeeded", 2)], "the second try")
+    assert conn.execute("select count(*) from failed_login").fetchall() == [(1,)]
+
+
+def test_a_job_that_never_succeeds_is_seen_and_can_be_tried_again(
+    api: Api, conn: Conn, tasks: dict[str, jobs.Task], start: Callable[..., Running]
+) -> None:
+    good = False
+
+    @jobs.task("stubborn", retries=2)
+    def stubborn(conn: Conn) -> None:
+        if not good:
+            raise RuntimeError("no")
+
+    jobs.defer(conn, "stubborn")
+    start()
+    until(lambda: states(conn, "stubborn")[0][0] == "failed", "giving up")
+    (job,) = api.get("/api/v1/jobs", params={"state": "failed"}).json()["items"]
+    assert (job["task"], job["attempts"]) == ("stubborn", 3)
+    good = True
+    assert api.post(f"/api/v1/jobs/{job['id']}/retry").json()["state"] == "todo"
+    until(lambda: states(conn, "stubborn")[0][0] == "succeeded", "the retry")
+    assert api.post(f"/api/v1/jobs/{job['id']}/retry").status_code == 409
+
+
+def test_jobs_of_one_lock_run_one_at_a_time_in_order(
+    conn: Conn, tasks: dict[str, jobs.Task], start: Callable[..., Running]
+) -> None:
+    order: list[int] = []
+    inside = threading.Semaphore(1)
+
+    @jobs.task("line")
+    def line(conn: Conn, number: int) -> None:
+        assert inside.acquire(blocking=False), "two at once"
+        time.sleep(0.02)
+        order.append(number)
+        inside.release()
+
+    with conn.transaction():
+        for n in range(10):
+            jobs.defer(conn, "line", {"number": n}, lock="one")
+    start()
+    until(lambda: len(order) == 10, "all ten")
+    assert order == list(range(10))
+
+
+def test_a_clock_ticks(conn: Conn, tasks: dict[str, jobs.Task], start: Callable[..., Running]) -> None:
+    ticks: list[datetime] = []
+
+    @jobs.task("tick", cron="* * * * * *")
+    def tick(conn: Conn) -> None:
+        ticks.append(datetime.now(UTC))
+
+    start()
+    until(lambda: len(ticks) >= 3, "three ticks")
+
+
+def test_the_worker_lets_a_running_job_finish_when_it_is_stopped(
+    conn: Conn, tasks: dict[str, jobs.Task], start: Callable[..., Running]
+) -> None:
+    begun = threading.Event()
+
+    @jobs.task("long")
+    def long(conn: Conn) -> None:
+        begun.set()
+        time.sleep(1)
+
+    jobs.defer(conn, "long")
+    running = start()
+    assert begun.wait(30)
+    running.end()
+    assert states(conn, "long") == [("succeeded", 1)]
+
+
+def test_the_worker_outlives_a_database_that_throws_it_out(
+    database_url: str, conn: Conn, tasks: dict[str, jobs.Task], start: Callable[..., Running]
+) -> None:
+    done: list[int] = []
+
+    @jobs.task("again")
+    def again(conn: Conn) -> None:
+        done.append(1)
+
+    jobs.defer(conn, "again")
+    start()
+    until(lambda: len(done) == 1, "the first job")
+    with connect(database_url, as_owner=True, autocommit=True) as owner:
+        owner.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> all(array[pg_backend_pid(), %s])",
+            [conn.info.backend_pid],
+        )
+    jobs.defer(conn, "again")
+    until(lambda: len(done) == 2, "the job after the loss")
+
+
+def test_every_task_module_can_be_loaded() -> None:
+    worker.load_tasks()
+    assert {"retention", "telemetry_roll_up", "telemetry_maintain", "telemetry_watch"} <= set(jobs.TASKS)
+
+
+def test_the_broker_follows_the_agents(
+    conn: Conn,
+    warehouse: Warehouse,
+    tasks: dict[str, jobs.Task],
+    start: Callable[..., Running],
+    tmp_path: Path,
+) -> None:
+    if find_mosquitto() is None:
+        pytest.skip("mosquitto is not installed")
+    broker = EmbeddedBroker(tmp_path / "broker", tmp_path / "access")
+    broker.start()
+    try:
+        start(mqtt_access_dir=tmp_path / "access")
+        sender = new_sender(conn, warehouse)
+
+        def may_log_in() -> bool:
+            assert broker.port is not None
+            return can_log_in("127.0.0.1", broker.port, "HEL1/dock", sender.secret)
+
+        until(may_log_in, "the agent's account")
+        with conn.transaction():
+            devices.revoke_agent(conn, warehouse.ctx(), sender.agent_id)
+        until(lambda: not may_log_in(), "the end of the account")
+    finally:
+        broker.stop()
+
+
+def test_retention_takes_what_is_old_and_leaves_the_rest(conn: Conn, api: Api, database_url: str) -> None:
+    with connect(database_url, as_owner=True, autocommit=True) as owner:
+        owner.execute(
+            "insert into failed_login (username, at) select 'x', now() - n * interval '1 day' from generate_series(0, 9) n"
+        )
+        owner.execute(
+            """insert into idempotency_key (principal, route, key, body_hash, expires_at)
+               select gen_random_uuid(), 'r', 'k', '', now() + n * interval '1 hour' from generate_series(-5, 4) n"""
+        )
+        owner.execute(
+            "insert into procrastinate_jobs (queue_name, task_name, status) values ('default', 'old', 'succeeded'), ('default', 'fresh', 'succeeded'), ('default', 'bad', 'failed')"
+        )
+        owner.execute(
+            "insert into procrastinate_events (job_id, type, at) select id, 'succeeded', case when task_name = 'fresh' then now() else now() - interval '1 day' end from procrastinate_jobs"
+        )
+    retention(conn)
+    assert conn.execute("select count(*) from failed_login").fetchall() == [(1,)]
+    assert conn.execute(
+        "select min(expires_at) > now() - interval '1 second' from idempotency_key"
+    ).fetchall() == [(True,)]
+    assert conn.execute("select task_name from procrastinate_jobs order by 1").fetchall() == [
+        ("bad",),
+        ("fresh",),
+    ]
+    assert api.get("/api/v1/auth/me").status_code == 200
+
+
+def test_retention_keeps_sessions_that_live(conn: Conn, api: Api) -> None:
+    conn.execute("update access_token set expires_at = %s", [datetime.now(UTC) - timedelta(days=1)])
+    retention(conn)
+    assert conn.execute("select count(*) from access_token").fetchall() == [(1,)]
+    conn.execute("update access_token set expires_at = %s", [datetime.now(UTC) - timedelta(days=9)])
+    retention(conn)
+    assert conn.execute("select count(*) from access_token").fetchall() == [(0,)]
