@@ -36,6 +36,7 @@ from backend.shipping.shipment import (
     note,
     shipment,
     shipment_of_order,
+    shipments,
     shipments_at,
 )
 from edge.messages import Event, TagPassage, TagsPassed
@@ -93,6 +94,7 @@ def on_tags_passed(conn: Conn, ctx: Context, device: DeviceRow, event: Event, da
     for tag in known.values():
         if tag.kind == "plate" and tag.license_plate_id is not None:
             plates.setdefault(tag.license_plate_id, []).append(tag.epc)
+    _lock_concerned(p, list(plates))
     if data.direction == "in":
         _come_back(p, plates)
         return
@@ -103,6 +105,17 @@ def on_tags_passed(conn: Conn, ctx: Context, device: DeviceRow, event: Event, da
     if p.broken:
         orders.reallocate(conn, ctx, p.broken)
     announce(conn, ctx.site_id, "floor", p.door_id)
+
+
+def _lock_concerned(p: _Passage, plate_ids: list[UUID]) -> None:
+    """All orders that this passage can touch, at once and in the order of their ids."""
+    rows = p.conn.execute(
+        """select c.order_id from carton c where c.site_id = %s and c.id = any(%s)
+           union select x.order_id from shipment_order x join shipment s on s.site_id = x.site_id and s.id = x.shipment_id
+                 where x.site_id = %s and x.current and s.door_id = %s and s.state in ('planned', 'loading')""",
+        [p.ctx.site_id, plate_ids, p.ctx.site_id, p.door_id],
+    ).fetchall()
+    lock_orders(p.conn, p.ctx.site_id, [r[0] for r in rows])
 
 
 # --- cartons and other plates -----------------------------------------------------------------------------
@@ -228,6 +241,7 @@ def _units_out(p: _Passage, tags: list[KnownTag], passed: list[Carton]) -> None:
     for t in serials:
         _serial_out(p, here, t)
     _load_missed_cartons(p, here, counted)
+    here = shipments_at(p.conn, p.ctx.site_id, p.door_id)
     room = _unaccounted(p, here)
     for t in counted:
         assert t.item_id is not None
@@ -273,7 +287,7 @@ def _serial_out(p: _Passage, here: list[Shipment], t: KnownTag) -> None:
 
 
 def _load_missed_cartons(p: _Passage, here: list[Shipment], tags: list[KnownTag]) -> None:
-    """A closed carton of this door that was not read itself, while unit tags for all of it were."""
+    """A closed carton that may leave here and was not read itself, while unit tags for all of it were."""
     room = _unaccounted(p, here, only_loaded=True)
     counts: dict[UUID, Decimal] = {}
     for t in tags:
@@ -281,7 +295,7 @@ def _load_missed_cartons(p: _Passage, here: list[Shipment], tags: list[KnownTag]
         counts[t.item_id] = counts.get(t.item_id, ZERO) + t.units
     for item_id in counts:
         counts[item_id] -= sum((q for (_, i), q in room.items() if i == item_id), ZERO)
-    for s in here:
+    for s in [*here, *_without_door(p, here)]:
         for x in s.cartons:
             c = find_carton(p.conn, p.ctx.site_id, x.carton_id)
             if c is None or c.state != "closed":
@@ -290,15 +304,24 @@ def _load_missed_cartons(p: _Passage, here: list[Shipment], tags: list[KnownTag]
             for n in c.contents:
                 needs[n.item_id] = needs.get(n.item_id, ZERO) + n.quantity
             if all(counts.get(item_id, ZERO) >= q for item_id, q in needs.items()):
+                lock_orders(p.conn, p.ctx.site_id, [c.order_id])
+                its = _its_shipment_here(p, c)
+                if its is None:
+                    continue
                 for item_id, q in needs.items():
                     counts[item_id] -= q
-                lock_orders(p.conn, p.ctx.site_id, [c.order_id])
-                _confirm(
-                    p,
-                    lock_shipment(p.conn, p.ctx.site_id, s.id),
-                    c,
-                    [t.epc for t in tags if t.item_id in needs],
-                )
+                _confirm(p, its, c, [t.epc for t in tags if t.item_id in needs])
+
+
+def _without_door(p: _Passage, here: list[Shipment]) -> list[Shipment]:
+    """Shipments that may leave through any door, this one too unless a vehicle stands here for others."""
+    if any(s.vehicle_id is not None for s in here):
+        return []
+    return shipments(
+        p.conn,
+        " and s.door_id is null and s.state in ('planned', 'loading') order by s.created_at, s.id limit 200",
+        [p.ctx.site_id],
+    )
 
 
 def _unaccounted(
