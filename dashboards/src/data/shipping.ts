@@ -1,5 +1,18 @@
-// Vehicles at the doors and what was loaded into them.
-import { pages } from "./queries";
+// Cartons, and the vehicles that take them away.
+import { api, ask, chosen } from "@/api/client";
+import type { Key } from "@/api/command";
+import type { components } from "@/api/schema";
+import { live, pages } from "./queries";
 
-export interface Shipment { id: string; number: string; state: string }
-export const shipmentsQuery = (filter: Record<string, string>) => pages<Shipment>(["orders"], ["shipments", filter], () => Promise.resolve({ items: [] }));
+type Schemas = components["schemas"];
+export type Shipment = Schemas["Shipment"];
+export type Carton = Schemas["Carton"];
+
+export const shipmentsQuery = (filter: { order_id?: string }) =>
+  pages(["orders"], ["shipments", filter], (cursor) => ask(api.GET("/api/v1/shipments", { params: { query: { ...chosen(filter), cursor, limit: 50 } } })));
+export const shipmentQuery = (id: string) =>
+  live(["orders"], ["shipment", id], () => ask(api.GET("/api/v1/shipments/{shipment_id}", { params: { path: { shipment_id: id } } })));
+export const newShipment = (body: Schemas["NewShipment"], header: Key) => ask(api.POST("/api/v1/shipments", { params: { header }, body }));
+export const depart = ({ id, anyway }: { id: string; anyway: boolean }, header: Key) =>
+  ask(api.POST("/api/v1/shipments/{shipment_id}/depart", { params: { path: { shipment_id: id }, header }, body: { anyway } }));
+export const cartonsQuery = (order_id: string) => live(["orders", "tasks"], ["cartons", order_id], () => ask(api.GET("/api/v1/cartons", { params: { query: { order_id, limit: 100 } } })));

@@ -1,5 +1,5 @@
 // Joins hints and queries: a query names its topics in `meta.topics`; a hint fetches the shown ones again, at most every
-// `pause` ms, and a query already under way is fetched once more after it, so that the last change is never missed.
+// `pause` ms, and a query already under way is fetched once more after it, so that the last change is never missed. A costly query names in `meta.calmMs` how long it rests between two fetches.
 import type { Query, QueryClient } from "@tanstack/react-query";
 import type { LiveConnection } from "./connection";
 import { TOPICS, type Topic } from "./topics";
@@ -21,7 +21,8 @@ export function followHints(live: LiveConnection, queries: QueryClient, site: ()
     for (const query of queries.getQueryCache().getAll()) {
       const topics = topicsOf(query).filter((topic) => due.has(topic));
       if (topics.length === 0) continue;
-      if (query.state.fetchStatus === "fetching") topics.forEach((topic) => waiting.add(topic));
+      const calmMs = (query.meta?.["calmMs"] as number | undefined) ?? 0;
+      if (query.state.fetchStatus === "fetching" || Date.now() - query.state.dataUpdatedAt < calmMs) topics.forEach((topic) => waiting.add(topic));
       else void queries.invalidateQueries({ queryKey: query.queryKey, exact: true });
     }
     if (waiting.size > 0) schedule();

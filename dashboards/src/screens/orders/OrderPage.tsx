@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
 import { useCommand } from "@/api/command";
 import { useMay } from "@/app/may";
+import { Code } from "@/components/Code";
 import { FormDialog, text } from "@/components/CommandForm";
 import { DataTable, type Column } from "@/components/DataTable";
 import { Facts, Figure, Figures } from "@/components/facts";
@@ -13,11 +14,12 @@ import { ItemLink, MovementTable, PlaceLink } from "@/components/MovementTable";
 import { useNow } from "@/components/now";
 import { Columns, Page, Panel, Stack } from "@/components/Page";
 import { Quantity } from "@/components/Quantity";
-import { State, useWord } from "@/components/State";
+import { State, useWord, type Tone } from "@/components/State";
 import { Time } from "@/components/Time";
 import { EmptyState, LiveView } from "@/components/views";
 import { cancelOrder, changeLine, orderQuery, pickTasksQuery, type Order, type OrderLine, type PickTask } from "@/data/orders";
 import { useList } from "@/data/queries";
+import { cartonsQuery, type Carton } from "@/data/shipping";
 import { movementsQuery } from "@/data/stock";
 import { Due } from "./Orders";
 import { share } from "./progress";
@@ -61,6 +63,8 @@ export default function OrderPage() {
   );
 }
 
+const WEIGHT_TONE: Record<Carton["weight_check"], Tone> = { good: "ok", off: "bad", not_weighed: "wait", cannot_say: "warn" };
+
 function Details({ order }: { order: Order }) {
   const { t } = useTranslation(["orders", "common"]);
   const word = useWord();
@@ -69,7 +73,8 @@ function Details({ order }: { order: Order }) {
   const [changing, setChanging] = useState<OrderLine | null>(null);
   const change = useCommand(changeLine, { changes: ["orders", "tasks", "stock"] });
   const tasks = useList(pickTasksQuery({ order_id: order.id }));
-  const movements = useList(movementsQuery({ cause_kind: "pick", cause_id: order.id }, 20));
+  const cartons = useQuery(cartonsQuery(order.id));
+  const movements = useList(movementsQuery({ cause_id: order.id }, 20));
   const unit = order.lines[0]?.unit;
   const changeable = may("lead", "integrator") && !["packed", "loaded", "shipped", "cancelled"].includes(order.state);
 
@@ -100,6 +105,14 @@ function Details({ order }: { order: Order }) {
     { key: "note", header: t("common:field.note"), cell: (task) => task.short_reason ?? task.skip_reason ?? <span className="soft">–</span> },
     { key: "state", header: t("common:field.state"), cell: (task) => <State value={task.state} /> },
   ];
+  const boxes: Column<Carton>[] = [
+    { key: "sscc", header: t("carton"), cell: (carton) => <Code value={carton.sscc} to={`/units/${encodeURIComponent(carton.sscc)}`} keep={24} /> },
+    { key: "contents", header: t("common:field.lines"), grow: true, cell: (carton) => carton.contents.map((one) => `${one.quantity} × ${one.sku}`).join(", ") },
+    { key: "expected", header: t("expected_weight"), align: "right", cell: (carton) => <Quantity value={carton.expected_weight_g} unit="g" /> },
+    { key: "measured", header: t("measured_weight"), align: "right", cell: (carton) => <Quantity value={carton.weight_g} unit="g" /> },
+    { key: "check", header: t("weight_check"), cell: (carton) => <State value={carton.weight_check} group="orders:weight" tone={WEIGHT_TONE[carton.weight_check]} /> },
+    { key: "state", header: t("common:field.state"), cell: (carton) => <State value={carton.state} /> },
+  ];
   return (
     <>
       <Figures>
@@ -129,6 +142,11 @@ function Details({ order }: { order: Order }) {
               {(rows) => <DataTable label={t("picks")} rows={rows} columns={picks} rowKey={(task) => task.id} tone={(task) => (task.state === "short" ? "warn" : undefined)} more={tasks.more} />}
             </LiveView>
           </Panel>
+          {cartons.data && cartons.data.items.length > 0 && (
+            <Panel title={t("cartons")} flush>
+              <DataTable label={t("cartons")} rows={cartons.data.items} columns={boxes} rowKey={(carton) => carton.id} rowTo={(carton) => `/units/${encodeURIComponent(carton.sscc)}`} tone={(carton) => (carton.weight_check === "off" ? "bad" : undefined)} />
+            </Panel>
+          )}
           <Panel title={t("moved")} flush>
             <MovementTable list={movements} emptyNext={t("moved_next")} />
           </Panel>

@@ -9,6 +9,7 @@ import { useMay } from "@/app/may";
 import { DataTable, type Column } from "@/components/DataTable";
 import { Bar } from "@/components/facts";
 import { Choice, SearchFilter, useFilter } from "@/components/filters";
+import { PlaceLink } from "@/components/MovementTable";
 import { useNow } from "@/components/now";
 import { Page, Panel } from "@/components/Page";
 import { Quantity } from "@/components/Quantity";
@@ -170,6 +171,20 @@ function ShipmentList() {
   const shipments = useList(shipmentsQuery({}));
   const columns: Column<Shipment>[] = [
     { key: "number", header: t("shipment"), cell: (shipment) => <strong style={{ fontWeight: 560 }}>{shipment.number}</strong> },
+    { key: "vehicle", header: t("common:field.vehicle"), cell: (shipment) => shipment.vehicle_code ?? <span className="soft">–</span> },
+    { key: "door", header: t("common:field.door"), cell: (shipment) => <PlaceLink id={shipment.door_id} code={shipment.door_code} /> },
+    { key: "orders", header: t("title"), grow: true, cell: (shipment) => shipment.orders.map((order) => order.number).join(", ") },
+    { key: "cartons", header: t("cartons"), width: 170, cell: (shipment) => {
+      const loaded = shipment.cartons.filter((carton) => carton.loaded_at !== null).length;
+      return (
+        <span style={{ display: "flex", alignItems: "center", gap: 10 }}>
+          <Bar part={loaded} whole={shipment.cartons.length} tone={loaded === shipment.cartons.length ? "ok" : "busy"} />
+          <span className="soft">{t("of", { part: loaded, whole: shipment.cartons.length })}</span>
+        </span>
+      );
+    } },
+    { key: "created", header: t("common:field.created"), cell: (shipment) => <Age at={shipment.created_at} /> },
+    { key: "departed", header: t("departed"), cell: (shipment) => <Time at={shipment.departed_at} /> },
     { key: "state", header: t("common:field.state"), cell: (shipment) => <State value={shipment.state} /> },
   ];
   return (

@@ -19,7 +19,7 @@ import { State, useWord } from "@/components/State";
 import { Time } from "@/components/Time";
 import { LiveView } from "@/components/views";
 import { movementQuery, reverseMovement, type Movement } from "@/data/stock";
-import { postingsOfMovementQuery } from "@/data/outbox";
+import { postingOfMovementQuery } from "@/data/outbox";
 import classes from "./MovementPage.module.css";
 
 export default function MovementPage() {
@@ -66,7 +66,7 @@ function Details({ movement: m }: { movement: Movement }) {
   const { t } = useTranslation(["stock", "common"]);
   const word = useWord();
   const causeTo = addressOf(m.cause_kind, m.cause_id);
-  const postings = useQuery(postingsOfMovementQuery(m.id));
+  const posting = useQuery(postingOfMovementQuery(m.id));
   return (
     <>
       <div className={classes.way}>
@@ -103,12 +103,18 @@ function Details({ movement: m }: { movement: Movement }) {
             {m.posting === "nothing" ? (
               <State value="nothing" />
             ) : (
-              <LiveView query={postings}>
-                {(page) =>
-                  page.items.length === 0 ? (
+              <LiveView query={posting}>
+                {(p) =>
+                  p === null ? (
                     <State value="to_post" />
                   ) : (
-                    <Facts facts={page.items.map((p) => [p.erp_reference ?? t("posting"), <Link key={p.id} to={`/outbox/${p.id}`}><State value={p.state} /></Link>])} />
+                    <Facts
+                      facts={[
+                        [t("common:field.state"), <Link key="s" to={`/outbox/${p.id}`}><State value={p.state} /></Link>],
+                        [t("common:field.reference"), <span key="r" className="mono">{p.erp_number ?? p.reference ?? "–"}</span>],
+                        p.words !== null && [t("erp_says"), p.words],
+                      ]}
+                    />
                   )
                 }
               </LiveView>
