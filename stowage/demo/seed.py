@@ -1,0 +1,365 @@
+"""Lays the demo's warehouse into an empty database, once: site, places, goods, people, agents and their devices.
+
+`prepare` runs at every start: what is there stays, and the agents' configuration files are written anew, because
+the broker's address may have changed. What the world needs to know about itself stands in `demo/world.json`.
+"""
+
+from __future__ import annotations
+
+import base64
+import random
+import secrets
+import socket
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+from psycopg.types.json import Jsonb
+
+from backend import ledger
+from backend.auth.principals import hash_password
+from backend.catalog import create_site, lot_of
+from backend.context import Context, system_context
+from backend.db import Conn, connect
+from backend.devices import agents, registry
+from backend.ids import new_id
+from backend.ledger import Move, Spot
+from stowage.config import Settings
+from stowage.demo.catalog import Item, catalog
+from stowage.demo.layout import places
+from stowage.parts.broker import write_private
+
+SITE = "HEL1"
+SEED = 20261122
+
+
+@dataclass(frozen=True)
+class Account:
+    username: str
+    password: str
+    role: str
+    name: str
+    roles: tuple[str, ...]
+
+
+ACCOUNTS = (
+    Account("wendy", "wendy-demo", "worker", "Wendy Virtanen", ("worker",)),
+    Account("walter", "walter-demo", "worker", "Walter Korhonen", ("worker",)),
+    Account("lena", "lena-demo", "shift leader", "Lena Niemi", ("lead",)),
+    Account("ivan", "ivan-demo", "integrator", "Ivan Laine", ("integrator",)),
+    Account("dora", "dora-demo", "dispatcher", "Dora Heikkinen", ("dispatcher",)),
+    Account("admin", "admin-demo", "administrator", "Demo administrator", ("admin",)),
+)
+"""Printed at the start of the demo. `world` is the demo's own account (the people in it) and has its own secret."""
+
+
+class World(Struct, kw_only=True):
+    """What the demo's processes agree on: where its devices are, and its secrets. Kept from run to run."""
+
+    reader_ports: dict[str, int]
+    modbus_port: int
+    webhook_port: int
+    webhook_secret: str
+    agent_secrets: dict[str, str]
+    seed: int = SEED
+
+
+@dataclass(frozen=True)
+class DemoAgent:
+    code: str
+    name: str
+    devices: tuple[DemoDevice, ...]
+
+
+@dataclass(frozen=True)
+class DemoDevice:
+    code: str
+    name: str
+    kind: str
+    place: str
+    purpose: str = "none"
+
+
+AGENTS = (
+    DemoAgent("dock", "Doors", (
+        DemoDevice("dock-1", "Portal at door 1", "llrp_reader", "DOCK-1", "inbound"),
+        DemoDevice("dock-2", "Portal at door 2", "llrp_reader", "DOCK-2", "inbound"),
+        DemoDevice("dock-3", "Portal at door 3", "llrp_reader", "DOCK-3", "outbound"),
+    )),
+    DemoAgent("bench", "Packing bench 1", (
+        DemoDevice("bench-1-scanner", "Scanner at bench 1", "barcode_scanner", "BENCH-1"),
+        DemoDevice("bench-1-scale", "Scale at bench 1", "scale", "BENCH-1"),
+    )),
+    DemoAgent("cold", "Cold room", (DemoDevice("cold-1", "Cold room sensor", "climate_sensor", "COLD"),)),
+)  # fmt: skip
+
+
+def prepare(settings: Settings) -> None:
+    """Raises what the database raises; safe to call again."""
+    assert settings.database_url is not None
+    home = settings.data_dir / "demo"
+    home.mkdir(parents=True, exist_ok=True)
+    file = home / "world.json"
+    with connect(settings.database_url) as conn, conn.transaction():
+        if conn.execute("select 1 from site where code = %s", [SITE]).fetchone() is None:
+            conn.execute("select set_config('stowage.actor', 'job:demo_seed', true)")
+            world = _new_world()
+            _lay(conn, world)
+            write_private(file, msgspec.json.encode(world).decode())
+    world = read_world(settings)
+    _write_agents(settings, world)
+
+
+def read_world(settings: Settings) -> World:
+    return msgspec.json.decode((settings.data_dir / "demo" / "world.json").read_bytes(), type=World)
+
+
+def device_path(settings: Settings, device: str) -> Path:
+    """Where the demo's serial devices appear, as udev links would."""
+    return settings.data_dir.absolute() / "demo" / "devices" / device
+
+
+# --- what is in the database ------------------------------------------------------------------------------
+
+
+def _new_world() -> World:
+    ports = _free_ports(5)
+    return World(
+        reader_ports=dict(zip(("dock-1", "dock-2", "dock-3"), ports, strict=False)),
+        modbus_port=ports[3],
+        webhook_port=ports[4],
+        webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
+        agent_secrets={},
+    )
+
+
+def _free_ports(count: int) -> list[int]:
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for s in held:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in held]
+    finally:
+        for s in held:
+            s.close()
+
+
+def _lay(conn: Conn, world: World) -> None:
+    goods = catalog()
+    site_id = create_site(
+        conn,
+        code=SITE,
+        name="Helsinki",
+        time_zone="Europe/Helsinki",
+        gs1_company_prefix=goods.gs1_company_prefix,
+    )
+    ctx = system_context("job:demo_seed", site_id)
+    place_ids = _places(conn, ctx)
+    partners = _partners(conn)
+    items = {item.sku: _item(conn, ctx, item, partners) for item in goods.items}
+    for account in ACCOUNTS:
+        conn.execute(
+            "insert into app_user (id, username, name, password_hash, roles, site_id) values (%s, %s, %s, %s, %s, %s)",
+            [new_id(), account.username, account.name, hash_password(account.password), list(account.roles),
+             None if account.username == "admin" else site_id],
+        )  # fmt: skip
+    _opening_stock(conn, ctx, items, place_ids, random.Random(world.seed))
+    for agent in AGENTS:
+        created = agents.create_agent(conn, ctx, agent.code, agent.name)
+        world.agent_secrets[agent.code] = agents.enrol(conn, created.enrol_code, ctx.now).secret
+        for device in agent.devices:
+            registry.register_device(conn, ctx, created.id, device.code, device.kind, place_id=place_ids[device.place],
+                                     purpose=device.purpose, name=device.name)  # fmt: skip
+    conn.execute(
+        "insert into webhook_subscription (id, site_id, name, url, secret, types, created_by) values (%s, %s, 'Demo CRM', %s, %s, '{}', %s)",
+        [new_id(), site_id, f"http://127.0.0.1:{world.webhook_port}/events", world.webhook_secret, ctx.actor],
+    )
+
+
+def _places(conn: Conn, ctx: Context) -> dict[str, UUID]:
+    ids: dict[str, UUID] = {}
+    for p in places():
+        ids[p.code] = new_id()
+        conn.execute(
+            """insert into place (id, site_id, parent_id, code, name, kind, storage_class, erp_location, holds_stock, max_units,
+                                  pick_sequence, x_m, y_m, width_m, depth_m)
+               values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+            [ids[p.code], ctx.site_id, ids[p.parent] if p.parent else None, p.code, p.name, p.kind, p.storage_class, p.erp_location,
+             p.holds_stock, p.max_units, p.pick_sequence, p.x_m, p.y_m, p.width_m, p.depth_m],
+        )  # fmt: skip
+    return ids
+
+
+def _partners(conn: Conn) -> dict[str, UUID]:
+    ids: dict[str, UUID] = {}
+    goods = catalog()
+    for partner, supplies in [(p, True) for p in goods.suppliers] + [(p, False) for p in goods.customers]:
+        ids[partner.code] = new_id()
+        conn.execute(
+            "insert into partner (id, code, name, is_supplier, is_customer, gln, email, address) values (%s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                ids[partner.code],
+                partner.code,
+                partner.name,
+                supplies,
+                not supplies,
+                partner.gln,
+                partner.email or None,
+                partner.city,
+            ],
+        )
+    return ids
+
+
+def _item(conn: Conn, ctx: Context, item: Item, partners: dict[str, UUID]) -> UUID:
+    item_id = new_id()
+    conn.execute(
+        """insert into item (id, sku, name, name_i18n, base_unit, tracking, has_expiry, storage_class, weight_g)
+           values (%s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+        [item_id, item.sku, item.name, Jsonb({"zh": item.name_zh}), item.unit, item.tracking, item.shelf_life_days is not None,
+         "chilled" if item.chilled else "ambient", item.weight_g],
+    )  # fmt: skip
+    packs = [
+        (item.unit, 1, item.gtin, item.weight_g),
+        ("case", item.case_quantity, item.case_gtin, item.case_weight_g),
+    ]
+    packs.append(("pallet", item.pallet_quantity, None, None))
+    for name, units, gtin, weight in packs:
+        if name == item.unit or units > 1:
+            conn.execute(
+                "insert into item_pack (id, item_id, name, units, gtin, weight_g) values (%s, %s, %s, %s, %s, %s)",
+                [new_id(), item_id, name, units, gtin.zfill(14) if gtin else None, weight],
+            )
+    for i, offer in enumerate(item.suppliers):
+        conn.execute(
+            """insert into supplier_item (supplier_id, item_id, unit_price, currency, lead_time_d, min_order_qty, pack_multiple, preferred)
+               values (%s, %s, %s, %s, %s, %s, %s, %s)""",
+            [partners[offer.supplier], item_id, offer.price, catalog().currency, offer.lead_time_days, offer.min_order,
+             offer.pack_multiple, i == 0],
+        )  # fmt: skip
+    conn.execute(
+        """insert into reorder_rule (site_id, item_id, reorder_point, target_level, safety_stock, approve_above) values (%s, %s, %s, %s, %s, %s)""",
+        [ctx.site_id, item_id, item.reorder_point, item.order_up_to, Decimal(item.reorder_point) // 2, 2500],
+    )
+    return item_id
+
+
+def _opening_stock(
+    conn: Conn, ctx: Context, items: dict[str, UUID], place_ids: dict[str, UUID], chance: random.Random
+) -> None:
+    """Each item in one or two bins of its zone, a little above its reorder point, so that selling soon starts an order."""
+    books = ledger.virtual_place(conn, ctx.site_id, "adjustment")
+    free = {
+        chilled: [c for c in place_ids if "-" in c and c[0] in ("K" if chilled else "ABCD") and c[1] == "-"]
+        for chilled in (True, False)
+    }
+    moves: list[tuple[Item, str, int, UUID | None, str | None]] = []
+    for item in catalog().items:
+        bins = free[item.chilled]
+        total = int(item.reorder_point * chance.uniform(1.05, 1.6))
+        if item.serial_tracked:
+            target = bins.pop(0)
+            for n in range(total):
+                moves.append((item, target, 1, None, f"{item.sku}-{n + 1:05d}"))
+            continue
+        parts = [total] if not item.lot_tracked else [total // 3, total - total // 3]
+        for n, part in enumerate(parts):
+            lot = None
+            if item.lot_tracked:
+                age = item.shelf_life_days or 365
+                lot = lot_of(conn, items[item.sku], f"L{2600 + chance.randrange(10, 99)}{n}",
+                             (ctx.now + timedelta(days=int(age * (0.3 + 0.4 * n)))).date() if item.shelf_life_days else None)  # fmt: skip
+            moves.append((item, bins.pop(0), part, lot, None))
+    ledger.post(conn, ctx, [
+        Move(items[item.sku], Decimal(quantity), Spot(books), Spot(place_ids[code]), "opening stock", "opening", None, lot, serial)
+        for item, code, quantity, lot, serial in moves
+    ])  # fmt: skip
+
+
+# --- the agents' files ------------------------------------------------------------------------------------
+
+
+def _write_agents(settings: Settings, world: World) -> None:
+    """`edge/*.toml`, one agent each; written only when it says something new, because a change restarts the agent."""
+    assert settings.mqtt_url is not None
+    url = urlsplit(settings.mqtt_url)
+    address = urlunsplit(url._replace(netloc=url.netloc.rpartition("@")[2]))
+    folder = settings.data_dir / "edge"
+    folder.mkdir(parents=True, exist_ok=True)
+    devices = {
+        "dock": "".join(_portal(d, world.reader_ports[d], neighbour) for d, neighbour in _NEIGHBOURS.items()),
+        "bench": _bench(settings),
+        "cold": _cold(world),
+    }
+    for agent in AGENTS:
+        text = _AGENT.format(
+            code=agent.code, site=SITE, url=address, username=agents.username(SITE, agent.code),
+            password=world.agent_secrets[agent.code], data_dir=f"{agent.code}-data",
+        ) + devices[agent.code]  # fmt: skip
+        path = folder / f"{agent.code}.toml"
+        if not path.exists() or path.read_text() != text:
+            write_private(path, text)
+
+
+_NEIGHBOURS = {"dock-1": "dock-2", "dock-2": "dock-1", "dock-3": None}
+
+_AGENT = """# Written by the demo at every start; changes here are lost.
+[agent]
+data_dir = "{data_dir}"
+site = "{site}"
+code = "{code}"
+
+[broker]
+url = "{url}"
+username = "{username}"
+password = "{password}"
+"""
+
+
+def _portal(device: str, port: int, neighbour: str | None) -> str:
+    return f"""
+[[device]]
+code = "{device}"
+driver = "llrp"
+purpose = "portal"
+[device.options]
+host = "127.0.0.1"
+port = {port}
+[device.portal]
+outer = [1, 2]
+inner = [3, 4]
+neighbours = [{f'"{neighbour}"' if neighbour else ""}]
+"""
+
+
+def _bench(settings: Settings) -> str:
+    return f"""
+[[device]]
+code = "bench-1-scanner"
+driver = "serial_barcode"
+[device.options]
+port = "{device_path(settings, "bench-1-scanner")}"
+
+[[device]]
+code = "bench-1-scale"
+driver = "mt_sics"
+[device.options]
+port = "{device_path(settings, "bench-1-scale")}"
+"""
+
+
+def _cold(world: World) -> str:
+    return f"""
+[[device]]
+code = "cold-1"
+driver = "modbus"
+[device.options]
+host = "127.0.0.1"
+tcp_port = {world.modbus_port}
+slaves = [{{ unit = 1, kind = "climate" }}, {{ unit = 2, kind = "door" }}]
+"""
