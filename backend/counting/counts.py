@@ -264,6 +264,7 @@ def _settle(conn: Conn, ctx: Context, task: CountTask, found: list[Difference]) 
             missing -= taken
     if broken:
         orders.reallocate(conn, ctx, broken)
+    orders.unblock_bin(conn, ctx, task.place_id, task.item_id)
     if task.discrepancy_id is not None:
         is_open = conn.execute(
             "select 1 from discrepancy where site_id = %s and id = %s and state = 'open'",

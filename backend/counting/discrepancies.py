@@ -44,9 +44,11 @@ def raise_discrepancy(
 
 
 def resolve(conn: Conn, ctx: Context, discrepancy_id: UUID, resolution: str) -> None:
-    """Raises NotFound, Conflict (resolved already)."""
+    """A bin that was left alone because of it is promised from again. Raises NotFound, Conflict (resolved already)."""
+    from backend import orders  # orders raise discrepancies
+
     row = conn.execute(
-        "select state from discrepancy where site_id = %s and id = %s for update",
+        "select state, place_id, item_id from discrepancy where site_id = %s and id = %s for update",
         [ctx.site_id, discrepancy_id],
     ).fetchone()
     if row is None:
@@ -58,6 +60,8 @@ def resolve(conn: Conn, ctx: Context, discrepancy_id: UUID, resolution: str) -> 
            where site_id = %s and id = %s""",
         [ctx.actor, resolution, ctx.site_id, discrepancy_id],
     )
+    if row[1] is not None:
+        orders.unblock_bin(conn, ctx, row[1], row[2])
     announce(conn, ctx.site_id, "discrepancies", discrepancy_id)
 
 

@@ -100,14 +100,14 @@ def block_bin(conn: Conn, ctx: Context, place_id: UUID, item_id: UUID, reason: s
     )
 
 
-def unblock_bin(conn: Conn, ctx: Context, place_id: UUID, item_id: UUID) -> None:
-    """The bin was counted: its stock may be promised again, and waiting orders get it."""
+def unblock_bin(conn: Conn, ctx: Context, place_id: UUID, item_id: UUID | None = None) -> None:
+    """The bin was counted (for one item, or whole): its stock may be promised again, and waiting orders get it."""
     freed = conn.execute(
-        "delete from bin_block where site_id = %s and place_id = %s and item_id = %s",
-        [ctx.site_id, place_id, item_id],
-    ).rowcount
-    if freed:
-        allocate_waiting(conn, ctx, [item_id])
+        """delete from bin_block where site_id = %s and place_id = %s and (%s::uuid is null or item_id = %s)
+           returning item_id""",
+        [ctx.site_id, place_id, item_id, item_id],
+    ).fetchall()
+    allocate_waiting(conn, ctx, [r[0] for r in freed])
 
 
 def blocked_bins(conn: Conn, site_id: UUID, item_id: UUID, now: datetime) -> set[UUID]:

@@ -179,6 +179,8 @@ def create_sales_order(body: NewSalesOrder, conn: Db, ctx: Ctx) -> SalesOrder:
         raise Invalid("An address cannot hold NUL.", field="ship_to")
     if body.due_at is not None and body.due_at.tzinfo is None:
         raise Invalid("Give the due time with its zone, e.g. 2030-01-31T16:00:00Z.", field="due_at")
+    if body.due_at is not None and not 2000 <= body.due_at.year <= 2200:
+        raise Invalid("The due time is not of this age.", field="due_at")
     new = orders.NewOrder(
         body.source,
         body.external_number,

@@ -8,7 +8,7 @@ from backend.picking.claim import IDLE, give_up_idle, next_task, skip
 from backend.picking.confirm import Picked, WrongPick, answer_zero_check, confirm
 from backend.picking.follow import follow
 from backend.picking.short import ShortPicked, short
-from backend.picking.task import PickTask, task, tasks
+from backend.picking.task import PickTask, task, tasks_where
 from backend.picking.wave import Wave, create_wave, wave
 
 __all__ = [
@@ -27,6 +27,6 @@ __all__ = [
     "short",
     "skip",
     "task",
-    "tasks",
+    "tasks_where",
     "wave",
 ]

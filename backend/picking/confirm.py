@@ -23,7 +23,7 @@ from backend.ledger.reserve import reservations_on_key
 from backend.live.announce import announce
 from backend.picking.claim import hold
 from backend.picking.follow import follow
-from backend.picking.task import PickTask, task, tasks
+from backend.picking.task import PickTask, task, tasks_where
 
 
 class WrongPick(Conflict, RefusedButRecorded):
@@ -265,9 +265,9 @@ def _take_instead(conn: Conn, ctx: Context, t: PickTask, row: BalanceRow, amount
         orders.lock_order(conn, ctx.site_id, order_id)
         follow(conn, ctx, order_id)
     follow(conn, ctx, t.order_id)
-    new = tasks(conn, " and t.reservation_id = %s and t.state in ('open', 'claimed')", [ctx.site_id, taken])[
-        0
-    ]
+    new = tasks_where(
+        conn, " and t.reservation_id = %s and t.state in ('open', 'claimed')", [ctx.site_id, taken]
+    )[0]
     return hold(conn, ctx, new.id)
 
 

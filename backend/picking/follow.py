@@ -10,7 +10,7 @@ from backend.db import Conn
 from backend.ids import new_id
 from backend.ledger import Reservation
 from backend.live.announce import announce
-from backend.picking.task import PickTask, tasks
+from backend.picking.task import PickTask, tasks_where
 from routing.pick_path import BinStop, pick_path
 
 SHELVES = ("bin", "zone", "aisle")
@@ -19,7 +19,7 @@ SHELVES = ("bin", "zone", "aisle")
 def follow(conn: Conn, ctx: Context, order_id: UUID) -> None:
     """Makes a task for each new promise on a shelf, and ends or resizes those whose promise went. Holds the order's row."""
     promised = {r.id: r for r in _shelf_reservations(conn, ctx, order_id)}
-    present = tasks(
+    present = tasks_where(
         conn,
         " and t.order_id = %s and t.state in ('open', 'claimed') for update of t",
         [ctx.site_id, order_id],

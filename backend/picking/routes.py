@@ -84,7 +84,7 @@ def list_pick_tasks(
 ) -> Page[PickTask]:
     """In the order they are to be done: urgent orders first, then along the way."""
     after = _after(cursor)
-    rows = picking.tasks(
+    rows = picking.tasks_where(
         conn,
         """ and (%s::text[] is null or t.state = any(%s)) and (%s::uuid is null or t.order_id = %s)
             and (%s::uuid is null or t.wave_id = %s) and (%s::uuid is null or t.place_id = %s)

@@ -13,7 +13,7 @@ from backend.db import Conn
 from backend.errors import Invalid
 from backend.live.announce import announce
 from backend.picking.claim import hold
-from backend.picking.task import PickTask, task, tasks
+from backend.picking.task import PickTask, task, tasks_where
 
 Reason = Literal["empty", "too_few", "damaged", "not_found"]
 
@@ -63,7 +63,7 @@ def short(conn: Conn, ctx: Context, task_id: UUID, reason: Reason, left: Decimal
 
 
 def _open_tasks(conn: Conn, ctx: Context, t: PickTask) -> list[PickTask]:
-    return tasks(
+    return tasks_where(
         conn,
         " and t.line_id = %s and t.state in ('open', 'claimed') order by t.sequence, t.id",
         [ctx.site_id, t.line_id],

@@ -70,7 +70,7 @@ SELECT = """
     where t.site_id = %s"""
 
 
-def tasks(conn: Conn, where: str, params: list[Any]) -> list[PickTask]:
+def tasks_where(conn: Conn, where: str, params: list[Any]) -> list[PickTask]:
     """`where` continues the query and is never input; `params` starts with the site."""
     with conn.cursor(row_factory=class_row(PickTask)) as cur:
         return cur.execute((SELECT + where).encode(), params).fetchall()
@@ -78,7 +78,7 @@ def tasks(conn: Conn, where: str, params: list[Any]) -> list[PickTask]:
 
 def task(conn: Conn, site_id: UUID, task_id: UUID) -> PickTask:
     """Raises NotFound, also for a task of another site."""
-    found = tasks(conn, " and t.id = %s", [site_id, task_id])
+    found = tasks_where(conn, " and t.id = %s", [site_id, task_id])
     if not found:
         raise NotFound("There is no such pick task at this site.", field="task_id")
     return found[0]

@@ -23,7 +23,9 @@ TEA = "06412345000012"
 
 
 def open_tasks(conn: Conn, w: Warehouse, o: Order | None = None) -> list[PickTask]:
-    found = picking.tasks(conn, " and t.state in ('open', 'claimed') order by t.sequence, t.id", [w.site_id])
+    found = picking.tasks_where(
+        conn, " and t.state in ('open', 'claimed') order by t.sequence, t.id", [w.site_id]
+    )
     return [t for t in found if o is None or t.order_id == o.id]
 
 
