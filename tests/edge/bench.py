@@ -6,10 +6,15 @@ import json
 import tempfile
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
+
+from device_drivers.readings import TagRead
 from edge.cleaning.zones import Zones
+from edge.config import DeviceSection
+from edge.intake import Intake
 from edge.messages import AgentStatus, BarcodeScanned, TagSighting, TagsSeen
 from edge.spool import NewEvent, Spool
 from edge.uplink import Broker, Uplink
@@ -40,6 +45,39 @@ def cleaning() -> None:
         count += len(epcs)
         zones.due(at)
     figure("edge_zone_reads_per_s", count / (time.perf_counter() - started), "reads/s")
+
+
+def intake() -> None:
+    """Two doors' reads through journal, cleaning and spool, in reports of 50 reads."""
+    found = doorway.scenario(1, both_doors=True, near=True, loud=True)
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    sections = [
+        msgspec.convert(
+            {
+                "code": code,
+                "driver": "llrp",
+                "purpose": "portal",
+                "portal": {"outer": [1, 2], "inner": [3, 4]},
+            },
+            DeviceSection,
+        )
+        for code in doorway.DOORS
+    ]
+    with tempfile.TemporaryDirectory() as folder, Spool(Path(folder) / "spool.db") as spool:
+        agent = Intake(sections, spool)
+        reports = {s.code: [r for r in found.reads if r.door == s.code] for s in sections}
+        count, started = 0, time.perf_counter()
+        for again in range(10):
+            for section in sections:
+                reads = [
+                    TagRead(r.epc, r.antenna, start + timedelta(seconds=r.at + again * 100), r.rssi_cdbm, 100)
+                    for r in reports[section.code]
+                ]
+                for first in range(0, len(reads), 50):
+                    agent.take(section, reads[first : first + 50])
+                    count += len(reads[first : first + 50])
+            agent.tick()
+        figure("edge_intake_reads_per_s", count / (time.perf_counter() - started), "reads/s")
 
 
 def smoothing_errors() -> None:
@@ -110,6 +148,7 @@ def spool_and_uplink(kind: str) -> None:
 
 def main() -> None:
     cleaning()
+    intake()
     smoothing_errors()
     for kind in ("mosquitto", "amqtt"):
         if kind == "amqtt" or find_mosquitto():

@@ -103,14 +103,14 @@ def said(consumer: Consumer, device: str | None = None) -> list[EventData]:
     return [messages.decode_data(e) for e in consumer.events() if device in (None, e.device)]
 
 
-def test_killed_thirty_times_it_loses_nothing_that_was_told_safe_and_doubles_nothing(
+def test_killed_twenty_times_it_loses_nothing_that_was_told_safe_and_doubles_nothing(
     consumer: Consumer, make_agent: Callable[..., AgentProcess], mosquitto: RunningBroker
 ) -> None:
     rng = random.Random(11)
     device = ToldScannerDevice()
     devices = f'[[device]]\ncode = "scanner"\ndriver = "told"\noptions = {{ port = {device.port} }}\n'
     agent = make_agent(devices, "tests.edge.told_device")
-    for n in range(30):
+    for n in range(20):
         agent.start()
         before = len(device.safe)
         wait_for(lambda before=before: len(device.safe) > before, "the scanner goes on")  # type: ignore[misc]
@@ -130,14 +130,14 @@ def test_killed_thirty_times_it_loses_nothing_that_was_told_safe_and_doubles_not
 
     wait_for(lambda: set(safe) <= set(codes()), "everything that was told safe has arrived", 40)
     assert agent.stop() == 0
-    assert len(safe) > 100
+    assert len(safe) > 60
     assert max(codes().values()) == 1
     numbers = Counter(code.split("/")[0] for code in codes())
     for code in safe:
         attempts = [c for c in codes() if c.split("/")[0] == code.split("/")[0]]
         assert len(attempts) == numbers[code.split("/")[0]]
     extra = set(codes()) - set(safe)
-    assert len(extra) <= 31  # stored just before a kill, and not told: the worker scans again, as attempt + 1
+    assert len(extra) <= 21  # stored just before a kill, and not told: the worker scans again, as attempt + 1
 
 
 def door(x: float) -> list[Antenna]:

@@ -193,8 +193,6 @@ def test_an_agent_that_is_killed_in_the_middle_of_a_passage_tells_it_whole(
         second.half(["AAAA", "BBBB"], 1)
     second.wait(4)
     assert second.passages() == [("out", ["AAAA", "BBBB"])]
-    third = Rig(tmp_path / "other.db")
-    third.spool.close()
     second.spool.close()
     again = Rig(tmp_path / "spool.db")
     online(again)
