@@ -18,7 +18,7 @@ const server = net.createServer((socket) => {
   previous = new Promise((resolve) => (release = resolve));
   socket.on("error", () => {});
   socket.on("close", () => {
-    turn = turn.then(() => db.exec("rollback")).catch(() => {}).then(release);
+    turn = turn.then(() => db.exec("rollback")).then(() => db.exec("deallocate all; reset role; unlisten *")).catch(() => {}).then(release);
   });
   socket.on("data", (piece) => {
     pending = Buffer.concat([pending, piece]);
