@@ -203,7 +203,7 @@ def _place(conn: Conn, ctx: Context, task: Task, place_code: str) -> tuple[UUID,
 
 
 def _next(conn: Conn, ctx: Context, task: Task, loads: list[Load], not_here: UUID) -> Candidate | None:
-    found = propose(conn, ctx.site_id, loads, from_place_id=task.from_place_id, limit=2)
+    found = propose(conn, ctx.site_id, loads, from_place_id=task.from_place_id, limit=2, task_id=task.id)
     return next((c for c in found if c.place_id != not_here), None)
 
 
@@ -218,6 +218,11 @@ def _move(
     if task.license_plate_id is not None:
         posted = ledger.move_license_plate(
             conn, ctx, task.license_plate_id, place_id, reason=said, cause_kind="putaway", cause_id=task.id
+        )
+        conn.execute(
+            """update license_plate lp set parent_id = null from license_plate up
+               where lp.id = %s and up.id = lp.parent_id and up.place_id is distinct from lp.place_id""",
+            [task.license_plate_id],
         )
         return sum((p.quantity for p in posted), Decimal(0))
     wanted = loads[0].quantity

@@ -146,10 +146,18 @@ SHELVES = ("bin", "zone", "aisle")
 
 
 def propose(
-    conn: Conn, site_id: UUID, loads: Sequence[Load], *, from_place_id: UUID | None = None, limit: int = 5
+    conn: Conn,
+    site_id: UUID,
+    loads: Sequence[Load],
+    *,
+    from_place_id: UUID | None = None,
+    limit: int = 5,
+    task_id: UUID | None = None,
 ) -> list[Candidate]:
-    """The bins where all of `loads` may go together, best first. Empty: there is none (see `check_place` for why)."""
-    judged = _judge(conn, site_id, loads, from_place_id, None)
+    """The bins where all of `loads` may go together, best first. Empty: there is none (see `check_place` for why).
+
+    `task_id`: the task that asks; what it planned itself takes no room."""
+    judged = _judge(conn, site_id, loads, from_place_id, None, task_id)
     return sorted((c for c in judged if not c.forbidden), key=lambda c: (-c.score, c.code))[:limit]
 
 
@@ -157,14 +165,19 @@ def check_place(
     conn: Conn, site_id: UUID, loads: Sequence[Load], place_id: UUID, *, from_place_id: UUID | None = None
 ) -> Candidate:
     """One place, with what forbids it."""
-    return _judge(conn, site_id, loads, from_place_id, place_id)[0]
+    return _judge(conn, site_id, loads, from_place_id, place_id, None)[0]
 
 
 def _judge(
-    conn: Conn, site_id: UUID, loads: Sequence[Load], from_place_id: UUID | None, only: UUID | None
+    conn: Conn,
+    site_id: UUID,
+    loads: Sequence[Load],
+    from_place_id: UUID | None,
+    only: UUID | None,
+    task_id: UUID | None,
 ) -> list[Candidate]:
     total = sum((load.quantity for load in loads), ZERO)
-    places = _places(conn, site_id, from_place_id, only)
+    places = _places(conn, site_id, from_place_id, only, task_id)
     with conn.cursor(row_factory=class_row(_Item)) as cur:
         items = {
             i.id: i
@@ -231,7 +244,9 @@ def _score(p: _Place, loads: Sequence[Load], held: Sequence[_Held], total: Decim
     return score, reasons
 
 
-def _places(conn: Conn, site_id: UUID, from_place_id: UUID | None, only: UUID | None) -> list[_Place]:
+def _places(
+    conn: Conn, site_id: UUID, from_place_id: UUID | None, only: UUID | None, task_id: UUID | None
+) -> list[_Place]:
     with conn.cursor(row_factory=class_row(_Place)) as cur:
         return cur.execute(
             """select p.id, p.code, p.kind, p.storage_class, p.holds_stock, p.active, p.is_physical, p.max_units, p.mixed_items,
@@ -239,10 +254,10 @@ def _places(conn: Conn, site_id: UUID, from_place_id: UUID | None, only: UUID | 
                       (abs(p.x_m - f.x_m) + abs(p.y_m - f.y_m))::float as distance_m,
                       coalesce((select sum(b.on_hand) from balance b where b.place_id = p.id), 0) as on_hand,
                       coalesce((select sum(t.quantity) from putaway_task t where t.proposed_place_id = p.id
-                                and t.state in ('open', 'claimed')), 0) as planned
+                                and t.state in ('open', 'claimed') and t.id is distinct from %(task)s), 0) as planned
                from place p left join place f on f.id = %(from)s
                where p.site_id = %(site)s and case when %(only)s::uuid is null
                    then p.active and p.holds_stock and p.kind in ('bin', 'zone', 'aisle', 'quarantine') else p.id = %(only)s end
                order by p.code""",
-            {"site": site_id, "from": from_place_id, "only": only},
+            {"site": site_id, "from": from_place_id, "only": only, "task": task_id},
         ).fetchall()

@@ -125,7 +125,7 @@ def get_putaway_task(task_id: UUID, conn: Db, site: Site) -> PutawayTask:
 
 
 class NewPutawayTask(BaseModel):
-    code: Annotated[str, Field(min_length=1, max_length=500)]
+    code: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]+$")]
 
 
 @router.post("/putaway-tasks", response_model=PutawayTask, status_code=201, dependencies=[allow("worker")])
@@ -151,7 +151,9 @@ def release_putaway_task(task_id: UUID, conn: Db, ctx: Ctx, who: Who) -> Putaway
 
 
 class ConfirmIn(BaseModel):
-    place: Annotated[str, Field(min_length=1, max_length=200, description="The scanned bin")]
+    place: Annotated[
+        str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$", description="The scanned bin")
+    ]
     quantity: Annotated[Quantity, Field(gt=0, lt=10**11)] | None = Field(
         default=None, description="Loose goods: how many go there; left out, all"
     )
@@ -178,7 +180,7 @@ def confirm_putaway(task_id: UUID, body: ConfirmIn, conn: Db, ctx: Ctx) -> Confi
 
 
 class ProposalIn(BaseModel):
-    code: Annotated[str, Field(min_length=1, max_length=500)] | None = Field(
+    code: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]+$")] | None = Field(
         default=None, description="A license plate, or an item's code"
     )
     item_id: UUID | None = None

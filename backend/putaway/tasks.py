@@ -53,10 +53,30 @@ def ensure_plate_tasks(conn: Conn, ctx: Context, receipt_id: UUID, door_id: UUID
            select distinct on (leaf) id from up order by leaf, depth desc""",
         [receipt_id, door_id],
     ).fetchall()
-    tops = sorted({r[0] for r in rows})
-    _cancel_inside(conn, ctx, tops)
-    for plate_id in tops:
+    for plate_id in sorted({r[0] for r in rows}):
+        _whole_or_in_parts(conn, ctx, plate_id, door_id, receipt_id)
+
+
+def _whole_or_in_parts(conn: Conn, ctx: Context, plate_id: UUID, door_id: UUID, receipt_id: UUID) -> None:
+    """One task for the plate; where no bin may take all of it, tasks for the plates and the goods on it."""
+    loads = loads_on_plate(conn, ctx.site_id, plate_id, door_id)
+    if len(loads) < 2 or propose(conn, ctx.site_id, loads, from_place_id=door_id, limit=1):
+        _cancel_inside(conn, ctx, [plate_id])
         _task_for_plate(conn, ctx, plate_id, door_id, "receipt", receipt_id)
+        return
+    cancel_tasks_for_plates(conn, ctx, [plate_id])
+    for (inner,) in conn.execute(
+        "select id from license_plate where parent_id = %s and place_id = %s order by id", [plate_id, door_id]
+    ).fetchall():
+        _whole_or_in_parts(conn, ctx, inner, door_id, receipt_id)
+    own = [r for r in ledger.rows_at(conn, ctx.site_id, door_id) if r.license_plate_id == plate_id]
+    sums: dict[tuple[UUID, UUID | None, str], Decimal] = {}
+    for r in own:
+        key = (r.item_id, r.lot_id, r.status)
+        sums[key] = sums.get(key, Decimal(0)) + r.on_hand
+    for (item_id, lot_id, status), quantity in sums.items():
+        load = Load(item_id, quantity, lot_id, status)
+        ensure_loose_task(conn, ctx, "receipt", receipt_id, door_id, load, out_of_plate_id=plate_id)
 
 
 def _cancel_inside(conn: Conn, ctx: Context, tops: Sequence[UUID]) -> None:

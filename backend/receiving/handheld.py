@@ -163,7 +163,7 @@ def _plate(conn: Conn, ctx: Context, receipt: Receipt, new: NewScan, plate_id: U
         )
     if row.received_at is not None:
         raise AlreadyCounted(
-            f"{row.code} was received already{_when(conn, ctx, plate_id)}.", field="code", seen=row.code
+            f"{row.code} was received already{_when(conn, tree)}.", field="code", seen=row.code
         )
     takes = contents_due(conn, ctx, receipt, tree, status=new.status, reason=new.reason)
     entries = book(conn, ctx, receipt, takes, source="handheld")
@@ -182,11 +182,11 @@ def _plate(conn: Conn, ctx: Context, receipt: Receipt, new: NewScan, plate_id: U
     )  # fmt: skip
 
 
-def _when(conn: Conn, ctx: Context, plate_id: UUID) -> str:
+def _when(conn: Conn, tree: set[UUID]) -> str:
     row = conn.execute(
         """select r.number, e.actor from receipt_entry e join receipt r on r.id = e.receipt_id
-           where e.license_plate_id = %s and e.reversed_at is null order by e.recorded_at desc limit 1""",
-        [plate_id],
+           where e.license_plate_id = any(%s) and e.reversed_at is null order by e.recorded_at desc limit 1""",
+        [list(tree)],
     ).fetchone()
     return f" in {row[0]} by {str(row[1]).partition(':')[2]}" if row else ""
 

@@ -252,7 +252,7 @@ def get_receipt(receipt_id: UUID, conn: Db, site: Site) -> ReceiptOut:
 
 
 class ScanIn(BaseModel):
-    code: Annotated[str, Field(min_length=1, max_length=500)]
+    code: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]+$")]
     quantity: Positive | None = Field(
         default=None, description="How many of what was scanned: cases for a case code"
     )
@@ -261,7 +261,7 @@ class ScanIn(BaseModel):
     serial: Serial | None = None
     status: Status = "available"
     reason: ShortText | None = None
-    onto: Annotated[str, Field(max_length=200)] | None = Field(
+    onto: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] | None = Field(
         default=None, description="Code of the license plate it is put on"
     )
 

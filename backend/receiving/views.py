@@ -222,8 +222,8 @@ def asn_out(conn: Conn, site_id: UUID, asn_id: UUID) -> AsnOut:
 _LINE = """
     select l.receipt_id, l.id, l.line_no, l.item_id, i.sku, i.name, i.base_unit as unit, o.code as lot, o.expires_on, l.expected,
            l.short_reason, l.over_reason, e.received, e.damaged, greatest(l.expected - e.received, 0) as short,
-           case when r.asn_id is null then 0 else greatest(e.received - l.expected, 0) end as over
-    from receipt_line l join receipt r on r.id = l.receipt_id join item i on i.id = l.item_id left join lot o on o.id = l.lot_id
+           case when own.asn_id is null then 0 else greatest(e.received - l.expected, 0) end as over
+    from receipt_line l join receipt own on own.id = l.receipt_id join item i on i.id = l.item_id left join lot o on o.id = l.lot_id
          cross join lateral (select coalesce(sum(quantity), 0) as received,
                                     coalesce(sum(quantity) filter (where status <> 'available'), 0) as damaged
                              from receipt_entry where receipt_line_id = l.id and reversed_at is null) e"""

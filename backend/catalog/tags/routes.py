@@ -89,7 +89,7 @@ class NewTagIn(BaseModel):
     """An item (by id, SKU or a scanned code) or a license plate."""
 
     epc: Epc = Field(description="Hexadecimal or an EPC URI")
-    code: Annotated[str, Field(max_length=500)] | None = Field(
+    code: Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")] | None = Field(
         default=None, description="A scanned item code; pack, lot and serial come out of it"
     )
     item_id: UUID | None = None
