@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -82,25 +83,31 @@ def other_database(url: str, name: str) -> str:
     return urlunsplit(parts._replace(path=f"/{name}"))
 
 
+@contextmanager
+def fresh_database(postgres: str, *, migrated: bool = True) -> Iterator[str]:
+    """URL of a new database on the session's server, dropped at the end."""
+    name, template = f"t{new_id().hex}", urlsplit(postgres).path.lstrip("/") if migrated else "template0"
+    admin = other_database(postgres, "postgres")
+    with psycopg.connect(admin, autocommit=True) as conn:
+        conn.execute(f'create database "{name}" template "{template}" strategy file_copy'.encode())
+    try:
+        yield other_database(postgres, name)
+    finally:
+        with psycopg.connect(admin, autocommit=True) as conn:
+            conn.execute(f'drop database "{name}" with (force)'.encode())
+
+
 @pytest.fixture
 def empty_database_url(postgres: str) -> Iterator[str]:
-    yield from _database(postgres, "template0")
+    with fresh_database(postgres, migrated=False) as url:
+        yield url
 
 
 @pytest.fixture
 def database_url(postgres: str) -> Iterator[str]:
     """A database of this test alone, migrated and empty."""
-    yield from _database(postgres, urlsplit(postgres).path.lstrip("/"))
-
-
-def _database(postgres: str, template: str) -> Iterator[str]:
-    name = f"t{new_id().hex}"
-    admin = other_database(postgres, "postgres")
-    with psycopg.connect(admin, autocommit=True) as conn:
-        conn.execute(f'create database "{name}" template "{template}" strategy file_copy'.encode())
-    yield other_database(postgres, name)
-    with psycopg.connect(admin, autocommit=True) as conn:
-        conn.execute(f'drop database "{name}" with (force)'.encode())
+    with fresh_database(postgres) as url:
+        yield url
 
 
 @pytest.fixture
