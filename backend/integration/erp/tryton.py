@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from backend.integration.erp.connector import (
@@ -36,6 +36,7 @@ from backend.integration.erp.connector import (
 )
 from backend.integration.erp.tryton_rpc import TrytonRpc
 
+_T = TypeVar("_T")
 Row = dict[str, Any]
 Stock = tuple[int, int | None, int]
 """Product, lot and location, by Tryton's ids."""
@@ -54,6 +55,13 @@ OVERLAP = timedelta(seconds=60)
 """A change is stamped when its transaction begins and seen when it ends: look this much further back."""
 PAGE = 500
 FORGET_AFTER = timedelta(minutes=10)
+
+
+_MOVE = ["product", "lot", "unit", "quantity", "from_location", "to_location", "state", "shipment", "origin", "planned_date",
+         "unit_price", "currency"]  # fmt: skip
+_STATE = ("state", "number")
+_SHIPMENT = ["state", "number", "reference", "moves", "inventory_moves", "outgoing_moves", "warehouse_storage", "warehouse_output",
+             "effective_date"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -170,7 +178,7 @@ class TrytonConnector:
             wanted[(self._product(line).id, self._lot(line))] += line.quantity  # type: ignore[assignment]
         into = self._into(document, warehouse)
         if document.order:
-            purchase = self._order("purchase.purchase", document.order)
+            purchase = self._purchase(document)
             supplier, currency = purchase["party"], purchase["currency"]
             expected = [m for m in self._read("stock.move", purchase["moves"], _MOVE) if m["state"] == "draft" and not m["shipment"]]
             moves = _fulfil(wanted, expected, on)
@@ -220,87 +228,112 @@ class TrytonConnector:
     # shipment: storage -> output zone -> customer
 
     def _ship(self, documents: Sequence[Document]) -> dict[str, Posted | ErpRefused]:
+        """Shipments of one sale go one after the other (the second fulfils what the first left), all others together."""
         outcomes: dict[str, Posted | ErpRefused] = {}
-        found = self._find_all(OUT, [d.reference for d in documents])
-        by_reference = {d.reference: d for d in documents}
-        for document in documents:
-            if document.reference not in found:
-                try:
-                    self._claim_or_create_shipment(document)
-                except ErpRefused as refused:
-                    outcomes[document.reference] = _about(document, refused)
+        rest = list(documents)
+        while rest:
+            together: dict[str, Document] = {}
+            for document in rest:
+                together.setdefault(document.order or document.reference, document)
+            outcomes |= self._ship_together(list(together.values()))
+            rest = [document for document in rest if document.reference not in outcomes]
+        return outcomes
 
-        def running() -> dict[str, list[Row]]:
-            return {r: rows for r, rows in self._find_all(OUT, list(by_reference)).items() if r not in outcomes}
+    def _ship_together(self, documents: Sequence[Document]) -> dict[str, Posted | ErpRefused]:
+        outcomes: dict[str, Posted | ErpRefused] = {}
+        by_reference = {d.reference: d for d in documents}
+
+        def running(names: Sequence[str] = _STATE) -> dict[str, list[Row]]:
+            found = self._find_all(OUT, [r for r in by_reference if r not in outcomes], names=names)
+            return {reference: found[reference] for reference in by_reference if reference in found}
 
         def refuse(reference: str, refused: ErpRefused) -> None:
-            rows = self._find_all(OUT, [reference]).get(reference, [])
+            rows = self._find_all(OUT, [reference], names=_SHIPMENT).get(reference, [])
             outcomes[reference] = self._let_go(rows, _about(by_reference[reference], refused))
 
+        found = running()
+        new = {d.reference: d for d in documents if d.reference not in found}
+        self._each_or_all({r: d for r, d in new.items() if d.order}, self._claim_shipments, refuse)
+        self._each_or_all(
+            {r: d for r, d in new.items() if not d.order},
+            lambda work: self._rpc.call(f"model.{OUT}.create", [self._new_shipment(document) for document in work]),
+            refuse,
+        )
         self._together(running(), "draft", "wait", refuse)
-        for reference, rows in running().items():
-            waiting = [row for row in rows if row["state"] == "waiting"]
-            if waiting:
-                try:
-                    self._fill_shipments(by_reference[reference], waiting)
-                except ErpRefused as refused:
-                    refuse(reference, refused)
+        waiting = {
+            reference: (by_reference[reference], [row for row in rows if row["state"] == "waiting"])
+            for reference, rows in running(_SHIPMENT).items()
+        }
+        self._each_or_all({r: work for r, work in waiting.items() if work[1]}, self._fill_shipments, refuse)
         self._together(running(), "waiting", "assign_try", refuse)
-        self._try_short_ones_alone(running(), by_reference, refuse)
+        self._try_short_ones_alone(running(_SHIPMENT), by_reference, refuse)
         for state, button in (("assigned", "pick"), ("picked", "pack"), ("packed", "do"), ("shipped", "do")):
             self._together(running(), state, button, refuse)
-        for reference, rows in self._find_all(OUT, list(by_reference)).items():
-            if reference not in outcomes:
-                undone = [row for row in rows if row["state"] != "done"]
-                if undone:
-                    outcomes[reference] = ErpRefused(f"Tryton left shipment {undone[0]['number']} in state {undone[0]['state']}", remains=True)
-                else:
-                    outcomes[reference] = Posted(str(rows[0]["id"]), ", ".join(row["number"] or str(row["id"]) for row in rows))
+        for reference, rows in running().items():
+            undone = [row for row in rows if row["state"] != "done"]
+            if undone:
+                outcomes[reference] = ErpRefused(f"Tryton left shipment {undone[0]['number']} in state {undone[0]['state']}", remains=True)
+            else:
+                outcomes[reference] = Posted(str(rows[0]["id"]), ", ".join(row["number"] or str(row["id"]) for row in rows))
         for reference in by_reference:
             outcomes.setdefault(reference, ErpRefused("Tryton's shipment vanished while it was being posted", remains=True))
         return outcomes
 
-    def _together(self, running: dict[str, list[Row]], state: str, button: str, refuse: Callable[[str, ErpRefused], None]) -> None:
-        """Press the button on all shipments in that state in one call; where one is refused, on each alone."""
-        ids = {reference: [row["id"] for row in rows if row["state"] == state] for reference, rows in running.items()}
-        ids = {reference: rows for reference, rows in ids.items() if rows}
-        if not ids:
+    def _each_or_all(self, work: dict[str, _T], do: Callable[[list[_T]], None], refuse: Callable[[str, ErpRefused], None]) -> None:
+        """All in as few calls as it takes; where something is refused, each alone, to know which."""
+        if not work:
             return
         try:
-            self._call(OUT, button, sorted(i for rows in ids.values() for i in rows))
+            do(list(work.values()))
         except ErpRefused as refused:
-            if len(ids) == 1:
-                refuse(next(iter(ids)), refused)
+            if len(work) == 1:
+                refuse(next(iter(work)), refused)
                 return
-            for reference, rows in ids.items():
+            for reference, one in work.items():
                 try:
-                    self._call(OUT, button, rows)
-                except ErpRefused as one:
-                    refuse(reference, one)
+                    do([one])
+                except ErpRefused as refused_:
+                    refuse(reference, refused_)
 
-    def _claim_or_create_shipment(self, document: Document) -> None:
-        """Put our reference on the open shipments of the sale that have these products, or make a shipment."""
-        if not document.order:
-            self._create(OUT, self._new_shipment(document))
-            return
-        sale = self._order("sale.sale", document.order)
-        if sale["state"] == "confirmed":
-            self._call("sale.sale", "process", [sale["id"]])
-            sale = self._order("sale.sale", document.order)
-        shipments = [
-            s for s in self._read(OUT, sale["shipments"], _SHIPMENT)
-            if s["state"] in ("draft", "waiting", "assigned") and not (s["reference"] or "").startswith("SW-")
-        ]  # fmt: skip
-        if not shipments:
-            raise ErpRefused(f"sale {sale['number']} has nothing left to ship in Tryton (it is {sale['state']})")
-        products = {self._product(line).id for line in document.lines}
-        outgoing = self._read("stock.move", [m for s in shipments for m in s["outgoing_moves"]], _MOVE)
-        having = {m["shipment"] for m in outgoing if m["product"] in products}
-        claimed = [s for s in shipments if f"{OUT},{s['id']}" in having] or shipments[:1]
-        for shipment in claimed:
-            if shipment["state"] == "assigned":
-                self._call(OUT, "wait", [shipment["id"]])
-        self._write(OUT, [s["id"] for s in claimed], {"reference": document.reference})
+    def _together(self, running: dict[str, list[Row]], state: str, button: str, refuse: Callable[[str, ErpRefused], None]) -> None:
+        """Press the button on all shipments that are in that state."""
+        ids = {reference: [row["id"] for row in rows if row["state"] == state] for reference, rows in running.items()}
+        self._each_or_all(
+            {reference: rows for reference, rows in ids.items() if rows},
+            lambda work: self._call(OUT, button, sorted(i for rows in work for i in rows)),
+            refuse,
+        )
+
+    def _claim_shipments(self, documents: Sequence[Document]) -> None:
+        """Put our reference on the open shipments of each sale that have its products."""
+        sales = {document.reference: self._order_id(document) for document in documents}
+        names = ["state", "number", "shipments"]
+        rows = {row["id"]: row for row in self._read_existing("sale.sale", list(sales.values()), names)}
+        if unprocessed := [i for i, row in rows.items() if row["state"] == "confirmed"]:
+            self._call("sale.sale", "process", unprocessed)
+            rows |= {row["id"]: row for row in self._read("sale.sale", unprocessed, names)}
+        shipments = {row["id"]: row for row in self._read(OUT, [i for row in rows.values() for i in row["shipments"]], _SHIPMENT)}
+        outgoing = self._read("stock.move", [m for s in shipments.values() for m in s["outgoing_moves"]], ["product", "shipment"])
+        having: dict[str, set[int]] = defaultdict(set)
+        for move in outgoing:
+            having[move["shipment"]].add(move["product"])
+        pairs: list[Any] = []
+        for document in documents:
+            sale = rows.get(sales[document.reference])
+            if sale is None:
+                raise ErpRefused(f"Tryton has no sale with id {document.order}")
+            mine = [
+                s for s in (shipments[i] for i in sale["shipments"])
+                if s["state"] in ("draft", "waiting", "assigned") and not (s["reference"] or "").startswith("SW-")
+            ]  # fmt: skip
+            if not mine:
+                raise ErpRefused(f"sale {sale['number']} has nothing left to ship in Tryton (it is {sale['state']})")
+            products = {self._product(line).id for line in document.lines}
+            claimed = [s for s in mine if having[f"{OUT},{s['id']}"] & products] or mine[:1]
+            if assigned := [s["id"] for s in claimed if s["state"] == "assigned"]:
+                self._call(OUT, "wait", assigned)
+            pairs += [[s["id"] for s in claimed], {"reference": document.reference}]
+        self._rpc.call(f"model.{OUT}.write", *pairs)
 
     def _new_shipment(self, document: Document) -> Row:
         warehouse = self._warehouse_of(document.lines[0].from_location)
@@ -319,16 +352,24 @@ class TrytonConnector:
                 for product, quantity in wanted.items()])],
         }  # fmt: skip
 
-    def _fill_shipments(self, document: Document, shipments: list[Row]) -> None:
-        """Make the picking moves of these waiting shipments exactly the document's lines; the rest stays on order."""
+    def _fill_shipments(self, work: Sequence[tuple[Document, list[Row]]]) -> None:
+        """Make the picking moves of these waiting shipments exactly their document's lines; the rest stays on order."""
+        read = self._read("stock.move", [m for _, shipments in work for s in shipments for m in s["moves"]], _MOVE)
+        moves = {move["id"]: move for move in read}
+        pairs: list[Any] = []
+        for document, shipments in work:
+            pairs += self._filling(document, shipments, [moves[i] for s in shipments for i in s["moves"]])
+        if pairs:
+            self._rpc.call(f"model.{OUT}.write", *pairs)
+
+    def _filling(self, document: Document, shipments: list[Row], rows: list[Row]) -> list[Any]:
         wanted = self._stock_of(document.lines, to=False)
-        rows = self._read("stock.move", [m for s in shipments for m in s["moves"]], _MOVE)
         inside = [m for m in rows if m["id"] in {i for s in shipments for i in s["inventory_moves"]}]
         direct = all(s["warehouse_output"] == s["warehouse_storage"] for s in shipments)
         picking = [m for m in rows if m["quantity"]] if direct else inside
         on = self._day(document.on)
         if _sums(picking, "from_location") == wanted and all(s["effective_date"] == on for s in shipments):
-            return
+            return []
         outgoing = [m for m in rows if m["id"] in {i for s in shipments for i in s["outgoing_moves"]}]
         by_id = {p.id: p for p in self._products.values()}
         commands: dict[int, list[Any]] = {
@@ -359,34 +400,29 @@ class TrytonConnector:
             for m in outgoing:
                 if m["id"] not in used:
                     commands[int(m["shipment"].split(",")[1])].append(("write", [m["id"]], {"quantity": 0}))
-        pairs: list[Any] = []
-        for shipment in shipments:
-            pairs += [[shipment["id"]], {"effective_date": on, "moves": commands[shipment["id"]]}]
-        self._rpc.call(f"model.{OUT}.write", *pairs)
+        return [x for s in shipments for x in ([s["id"]], {"effective_date": on, "moves": commands[s["id"]]})]
 
     def _try_short_ones_alone(
         self, running: dict[str, list[Row]], by_reference: dict[str, Document], refuse: Callable[[str, ErpRefused], None]
     ) -> None:
         """A shipment that asks for too much took what the ones behind it needed: free them all, then each in its turn."""
-        short = {r: rows for r, rows in running.items() if self._not_assigned(by_reference[r], rows)}
-        if len(short) > 1:
-            self._call(OUT, "wait", [row["id"] for rows in short.values() for row in rows if row["state"] in ("waiting", "assigned")])
-        for reference in short:
-            rows = self._find_all(OUT, [reference])[reference]
-            if len(short) > 1:
-                self._fill_shipments(by_reference[reference], rows)
-                self._call(OUT, "assign_try", [row["id"] for row in rows])
-                rows = self._find_all(OUT, [reference])[reference]
-            if refused := self._not_assigned(by_reference[reference], rows):
+        picking = {r: [m for row in rows if row["state"] in ("waiting", "assigned") for m in _picking(row)] for r, rows in running.items()}
+        moves = {m["id"]: m for m in self._read("stock.move", [i for ids in picking.values() for i in ids], _MOVE)}
+        short = {r: refused for r, ids in picking.items() if ids if (refused := self._short_of(by_reference[r], [moves[i] for i in ids]))}
+        if len(short) == 1:
+            for reference, refused in short.items():
                 refuse(reference, refused)
-
-    def _not_assigned(self, document: Document, shipments: list[Row]) -> ErpRefused | None:
-        """Which lines Tryton could not take from where they were taken."""
-        stuck = [s for s in shipments if s["state"] in ("waiting", "assigned")]
-        if not stuck:
-            return None
-        name = "outgoing_moves" if stuck[0]["warehouse_output"] == stuck[0]["warehouse_storage"] else "inventory_moves"
-        return self._short_of(document, self._read("stock.move", [m for s in stuck for m in s[name]], _MOVE))
+            return
+        if short:
+            self._call(OUT, "wait", [row["id"] for r in short for row in running[r] if row["state"] in ("waiting", "assigned")])
+        for reference in short:
+            document = by_reference[reference]
+            rows = self._find_all(OUT, [reference], names=_SHIPMENT)[reference]
+            self._fill_shipments([(document, rows)])
+            self._call(OUT, "assign_try", [row["id"] for row in rows])
+            rows = self._find_all(OUT, [reference], names=_SHIPMENT)[reference]
+            if still := self._short_of(document, self._read("stock.move", [m for row in rows for m in _picking(row)], _MOVE)):
+                refuse(reference, still)
 
     def _let_go(self, shipments: list[Row], refused: ErpRefused) -> ErpRefused:
         """Give the sale's shipments back as they were, so that the next try (or a person) finds them open."""
@@ -772,12 +808,19 @@ class TrytonConnector:
     def _address_of(self, party: int) -> int | None:
         return next(iter(self._one("party.party", party, ["addresses"])["addresses"]), None)
 
-    def _order(self, model: str, order_id: str) -> Row:
-        names = ["party", "currency", "moves", "state", "number"] + (["shipments"] if model == "sale.sale" else [])
-        rows = self._read(model, [int(order_id)], names) if order_id.isdigit() else []
+    def _purchase(self, document: Document) -> Row:
+        rows = self._read_existing("purchase.purchase", [self._order_id(document)], ["party", "currency", "moves", "state", "number"])
         if not rows:
-            raise ErpRefused(f"Tryton has no {model.split('.')[0]} with id {order_id}")
+            raise ErpRefused(f"Tryton has no purchase with id {document.order}")
         return rows[0]
+
+    def _order_id(self, document: Document) -> int:
+        if not document.order or not document.order.isdigit():
+            raise ErpRefused(f"{document.order!r} is not the id of an order in Tryton")
+        return int(document.order)
+
+    def _read_existing(self, model: str, ids: list[int], names: Sequence[str]) -> list[Row]:
+        return list(self._search(model, [("id", "in", ids)], names))
 
     def _stock_of(self, lines: Iterable[Line], *, to: bool) -> dict[Stock, Decimal]:
         sums: dict[Stock, Decimal] = defaultdict(Decimal)
@@ -819,10 +862,11 @@ class TrytonConnector:
                 self._call(model, "delete", [row["id"]])
         return keep
 
-    def _find_all(self, model: str, references: Sequence[str], *, by: str = "reference") -> dict[str, list[Row]]:
-        names = _SHIPMENT if model == OUT else ["state", "number", by]
+    def _find_all(
+        self, model: str, references: Sequence[str], *, by: str = "reference", names: Sequence[str] = ("state", "number")
+    ) -> dict[str, list[Row]]:
         found = defaultdict(list)
-        for row in self._search(model, [(by, "in", list(references)), ("state", "!=", "cancelled")], names):
+        for row in self._search(model, [(by, "in", list(references)), ("state", "!=", "cancelled")], [*names, by]):
             found[row[by]].append(row)
         return {reference: sorted(rows, key=lambda row: int(row["id"])) for reference, rows in found.items()}
 
@@ -881,10 +925,10 @@ class TrytonConnector:
         self._rpc.call(f"model.{model}.{button}", ids)
 
 
-_MOVE = ["product", "lot", "unit", "quantity", "from_location", "to_location", "state", "shipment", "origin", "planned_date",
-         "unit_price", "currency"]  # fmt: skip
-_SHIPMENT = ["state", "number", "reference", "moves", "inventory_moves", "outgoing_moves", "warehouse_storage", "warehouse_output",
-             "effective_date"]  # fmt: skip
+def _picking(shipment: Row) -> list[int]:
+    """The moves that take goods from the shelves."""
+    direct = shipment["warehouse_output"] == shipment["warehouse_storage"]
+    return list(shipment["outgoing_moves"] if direct else shipment["inventory_moves"])
 
 
 def _sums(moves: Iterable[Row], where: str) -> dict[Stock, Decimal]:
