@@ -1,0 +1,5 @@
+"""Returns from customers: received against an order or blind, graded, into quarantine or back on sale."""
+
+from backend.returns.receive import NewReturn, ReturnLine, receive_return
+
+__all__ = ["NewReturn", "ReturnLine", "receive_return"]
