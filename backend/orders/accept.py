@@ -21,7 +21,7 @@ from backend.db import Conn
 from backend.errors import Conflict, Invalid, NotFound, Unknown
 from backend.ids import new_id
 from backend.live.announce import announce
-from backend.orders.allocate import allocate
+from backend.orders.allocate import allocate, promises_changed
 from backend.orders.order import Order, order
 
 Source = Literal["erp", "crm", "api"]
@@ -96,6 +96,7 @@ def accept(conn: Conn, ctx: Context, new: NewOrder) -> Order:
             lock=f"sales_order:{order_id}",
         )
     taken = allocate(conn, ctx, order_id)
+    promises_changed(conn, ctx, [line.item_id for line in new.lines])
     announce(conn, ctx.site_id, "orders", order_id)
     _tell(conn, ctx, taken)
     return taken

@@ -12,7 +12,7 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from backend import ledger
+from backend import jobs, ledger
 from backend.context import Context
 from backend.db import Conn
 from backend.ledger import Reservation
@@ -63,6 +63,14 @@ def allocate_waiting(conn: Conn, ctx: Context, item_ids: Iterable[UUID]) -> list
     return urgent_first
 
 
+def promises_changed(conn: Conn, ctx: Context, item_ids: Iterable[UUID]) -> None:
+    """After the commit: waiting orders get what came free, and replenishment looks at what can be promised now."""
+    wanted = sorted({str(i) for i in item_ids})
+    if wanted:
+        changed = {"site_id": str(ctx.site_id), "item_ids": wanted, "correlation_id": ctx.correlation_id}
+        jobs.defer(conn, "stock_changed", changed, lock=f"stock_changed:{ctx.site_id}")
+
+
 def reallocate(conn: Conn, ctx: Context, broken: Iterable[Reservation]) -> list[UUID]:
     """Reality took what was promised: the orders concerned get other stock, or wait. Returns those orders."""
     lines = sorted({r.demand_id for r in broken if r.demand_kind == "order_line"})
@@ -107,7 +115,7 @@ def unblock_bin(conn: Conn, ctx: Context, place_id: UUID, item_id: UUID | None =
            returning item_id""",
         [ctx.site_id, place_id, item_id, item_id],
     ).fetchall()
-    allocate_waiting(conn, ctx, [r[0] for r in freed])
+    promises_changed(conn, ctx, [r[0] for r in freed])
 
 
 def blocked_bins(conn: Conn, site_id: UUID, item_id: UUID, now: datetime) -> set[UUID]:

@@ -17,7 +17,7 @@ from backend.db import Conn
 from backend.errors import ChangedMeanwhile, Conflict, NotFound
 from backend.ledger import Move, Reservation, Spot
 from backend.orders.accept import check_quantity
-from backend.orders.allocate import allocate, allocate_waiting, refresh_state
+from backend.orders.allocate import allocate, promises_changed, refresh_state
 from backend.orders.order import Order, OrderLine, lock_order
 
 SHELVES = ("bin", "zone", "aisle")
@@ -51,7 +51,7 @@ def cancel(conn: Conn, ctx: Context, order_id: UUID, reason: str) -> Order:
     packing.on_order_cancelled(conn, ctx, order_id)
     shipping.on_order_cancelled(conn, ctx, order_id)
     _tell(conn, ctx, present, reason)
-    allocate_waiting(conn, ctx, [line.item_id for line in present.lines])
+    promises_changed(conn, ctx, [line.item_id for line in present.lines])
     return refresh_state(conn, ctx, order_id)
 
 
@@ -98,10 +98,10 @@ def change_line(
     )
     if all(x.quantity == 0 for x in present.lines if x.id != line_id) and quantity == 0:
         return cancel(conn, ctx, order_id, "every line was taken off")
+    promises_changed(conn, ctx, [line.item_id])
     if less < 0:
         return allocate(conn, ctx, order_id, [line.item_id])
     picking.follow(conn, ctx, order_id)
-    allocate_waiting(conn, ctx, [line.item_id])
     return refresh_state(conn, ctx, order_id)
 
 

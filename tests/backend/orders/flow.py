@@ -7,9 +7,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from backend import ledger, orders
-from backend.db import Conn
+from backend.db import Conn, in_transaction
 from backend.ids import new_id
 from backend.orders import NewLine, NewOrder, Order
+from backend.stock_changed import stock_changed
 from tests.conftest import Warehouse
 
 DUE = datetime(2027, 3, 1, 12, tzinfo=UTC)
@@ -59,3 +60,12 @@ def reserved(conn: Conn, w: Warehouse, sku: str) -> Decimal:
     ).fetchone()
     assert row is not None
     return Decimal(row[0])
+
+
+def let_jobs_run(conn: Conn) -> None:
+    """What the worker does after a commit: each waiting `stock_changed`, once."""
+    rows = conn.execute(
+        "delete from procrastinate_jobs where task_name = 'stock_changed' and status = 'todo' returning id, args"
+    ).fetchall()
+    for _, args in sorted(rows, key=lambda r: r[0]):
+        in_transaction(conn, lambda a=args: stock_changed(conn, **a))  # type: ignore[misc]

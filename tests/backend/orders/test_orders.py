@@ -14,7 +14,7 @@ from backend.errors import ChangedMeanwhile, Invalid, Unknown
 from backend.ids import new_id
 from backend.ledger import Move, Spot
 from backend.orders import NewLine, OrderDiffers
-from tests.backend.orders.flow import accept, again, new_order, on_hand, reserved, stages
+from tests.backend.orders.flow import accept, again, let_jobs_run, new_order, on_hand, reserved, stages
 from tests.conftest import Api, Warehouse, build_warehouse, put_stock
 
 
@@ -150,6 +150,7 @@ def test_a_blocked_bin_is_not_promised_until_it_is_counted(conn: Conn, warehouse
     assert orders.availability(conn, warehouse.site_id, item).promiseable == 0
     with conn.transaction():
         orders.unblock_bin(conn, warehouse.ctx(), place, item)
+    let_jobs_run(conn)
     assert stages(again(conn, warehouse, o)) == {"allocated": 2}
 
 
@@ -160,6 +161,7 @@ def test_cancelling_gives_the_promise_to_who_waits(conn: Conn, warehouse: Wareho
     for _ in range(2):  # cancelling twice is cancelling once
         with conn.transaction():
             assert orders.cancel(conn, warehouse.ctx(), first.id, "customer called").state == "cancelled"
+    let_jobs_run(conn)
     assert stages(again(conn, warehouse, second)) == {"allocated": 3}
     assert reserved(conn, warehouse, "TEA-250") == 3
     assert on_hand(conn, warehouse, "TEA-250", "A-01-1") == 5
