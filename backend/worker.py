@@ -2,7 +2,7 @@
 
 Every task runs in a thread with a connection and a transaction of its own; one that fails is tried again with
 growing waits, then stays `failed` and visible (`GET /api/v1/jobs`). `TASK_MODULES` is the visible list of where
-tasks are registered. The worker also writes the broker's accounts when agents change.
+tasks are registered. The worker also writes the broker's accounts when agents change, and runs `PROGRAMS`.
 """
 
 from __future__ import annotations
@@ -49,8 +49,12 @@ TASK_MODULES = [
     "backend.returns.tasks",
     "backend.shipping.tasks",
     "backend.telemetry.tasks",
+    "backend.stock_changed",
     "backend.transfers.tasks",
 ]
+
+PROGRAMS = ["backend.integration.erp.drain:run"]
+"""Functions `(database_url, erp_url, stop)` that run as long as the worker does, each in a thread of its own."""
 
 JOBS_AT_ONCE = 4
 STALLED_S = 30.0
@@ -64,12 +68,18 @@ def run(
     A task that names `erp_url` or `database_url` among its parameters gets it."""
     load_tasks()
     known = {"erp_url": erp_url, "database_url": database_url}
-    access = None
+    threads = [
+        threading.Thread(
+            target=_keep_running, args=(dotted, database_url, erp_url, stop), name=dotted, daemon=True
+        )
+        for dotted in PROGRAMS
+    ]
     if mqtt_access_dir is not None:
-        access = threading.Thread(
+        threads.append(threading.Thread(
             target=_keep_broker_access, args=(database_url, mqtt_access_dir, stop), name="broker-access", daemon=True
-        )  # fmt: skip
-        access.start()
+        ))  # fmt: skip
+    for thread in threads:
+        thread.start()
     failures = 0
     while not stop.is_set():
         started = time.monotonic()
@@ -79,8 +89,19 @@ def run(
             failures = 0 if time.monotonic() - started > 30 else failures + 1
             log.warning("database_away", why=str(e.__cause__ or e))
             stop.wait(min(10.0, 0.3 * 2 ** min(failures, 6)))
-    if access is not None:
-        access.join(5)
+    for thread in threads:
+        thread.join(15)
+
+
+def _keep_running(dotted: str, database_url: str, erp_url: str | None, stop: threading.Event) -> None:
+    """A program that ends with a fault is started again; it never takes the jobs with it."""
+    module, _, name = dotted.partition(":")
+    while not stop.is_set():
+        try:
+            getattr(importlib.import_module(module), name)(database_url, erp_url, stop)
+        except Exception as e:  # the outermost loop of the thread
+            log.error("program_failed", program=dotted, exc_info=e)
+        stop.wait(5)
 
 
 def load_tasks() -> None:
