@@ -46,6 +46,7 @@ create table posting (
     problem     text,
     words       text,
     erp_date    date,            -- set by a retry that asks for another day than the day it happened
+    partner_id  uuid references partner (id),  -- set by a retry that says whose it is, where nothing else does
     recorded_at timestamptz not null default clock_timestamp(),
     settled_at  timestamptz,
     primary key (site_id, id),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 from backend.db import Conn
+from backend.errors import NotFound
 from backend.integration.erp.connector import Kind
 
 
@@ -24,32 +26,34 @@ NOTHING = Fulfils()
 
 
 NAMED = ("order_id", "purchase_ref", "partner_id")
-"""What `evidence` of a movement may name: our sales order, the ERP's (or our) purchase, our partner. Else the cause tells."""
+"""What `evidence` of a movement may name: our sales order, the purchase there, our partner. Else the cause tells."""
 
 
-def fulfils(conn: Conn, site_id: UUID, kind: Kind, cause_id: UUID | None, item_id: UUID, evidence: Mapping[str, object]) -> Fulfils:
+def fulfils(
+    conn: Conn, site_id: UUID, kind: Kind, cause_id: UUID | None, item_id: UUID, evidence: Mapping[str, object]
+) -> Fulfils:
     match kind:
         case Kind.RECEIPT:
-            return _receipt(conn, cause_id, item_id, evidence)
+            return _receipt(conn, site_id, cause_id, item_id, evidence)
+        case Kind.SHIPMENT:
+            return _shipment(conn, site_id, evidence)
+        case Kind.CUSTOMER_RETURN:
+            return Fulfils(partner=_partner_key(conn, evidence.get("partner_id") or _returned_by(conn, cause_id)))
         case Kind.SUPPLIER_RETURN:
-            return Fulfils(partner=_partner_key(conn, evidence.get("partner_id")))
-        case Kind.SHIPMENT | Kind.CUSTOMER_RETURN:
-            return _outbound(conn, site_id, evidence, orders=kind is Kind.SHIPMENT)
+            return Fulfils(partner=_partner_key(conn, evidence.get("partner_id") or _preferred_supplier(conn, item_id)))
         case _:
             return NOTHING
 
 
-def _receipt(conn: Conn, cause_id: UUID | None, item_id: UUID, evidence: Mapping[str, object]) -> Fulfils:
+def _receipt(conn: Conn, site_id: UUID, cause_id: UUID | None, item_id: UUID, evidence: Mapping[str, object]) -> Fulfils:
     """The purchase that the delivery notice names; where it names none, the supplier's oldest that still waits for the item."""
+    from backend import receiving
+
     purchase, supplier = evidence.get("purchase_ref"), evidence.get("partner_id")
     if cause_id is not None:
-        row = conn.execute(
-            """select a.source_ref, coalesce(r.supplier_id, a.supplier_id) from receipt r left join asn a on a.id = r.asn_id
-               where r.id = %s""",
-            [cause_id],
-        ).fetchone()
-        if row is not None:
-            purchase, supplier = purchase or row[0], supplier or row[1]
+        with contextlib.suppress(NotFound):
+            _, _, its_purchase, its_supplier = receiving.source_of_receipt(conn, site_id, cause_id)
+            purchase, supplier = purchase or its_purchase, supplier or its_supplier
     found = None
     if purchase is not None:
         found = conn.execute(
@@ -60,28 +64,41 @@ def _receipt(conn: Conn, cause_id: UUID | None, item_id: UUID, evidence: Mapping
     if found is None and supplier is not None:
         found = conn.execute(
             """select erp_id from erp_purchase_line where supplier_id = %s and item_id = %s and state = 'confirmed' and open_quantity > 0
-               order by wanted_on, erp_id limit 1""",
+               order by wanted_on nulls last, erp_id limit 1""",
             [str(supplier), item_id],
         ).fetchone()
-    return Fulfils(order=None if found is None else str(found[0]), partner=_partner_key(conn, supplier))
+    return Fulfils(
+        order=None if found is None else str(found[0]),
+        partner=_partner_key(conn, supplier or _preferred_supplier(conn, item_id)),
+    )
 
 
-def _outbound(conn: Conn, site_id: UUID, evidence: Mapping[str, object], *, orders: bool) -> Fulfils:
-    order, customer = evidence.get("order_id"), evidence.get("partner_id")
-    if order is None:
+def _shipment(conn: Conn, site_id: UUID, evidence: Mapping[str, object]) -> Fulfils:
+    from backend import orders
+
+    order_id, customer = evidence.get("order_id"), evidence.get("partner_id")
+    if order_id is None:
         return Fulfils(partner=_partner_key(conn, customer))
-    row = conn.execute(
-        """select o.erp_id, o.customer_id, e.state from sales_order o
-           left join erp_order e on e.site_id = o.site_id and e.kind = 'sale' and e.our_id = o.id
-           where o.site_id = %s and o.id = %s""",
-        [site_id, str(order)],
-    ).fetchone()
-    if row is None:
+    try:
+        order = orders.order(conn, site_id, UUID(str(order_id)))
+    except NotFound:
         return Fulfils(partner=_partner_key(conn, customer))
-    erp_id, customer_id, under_way = row
-    if orders and erp_id is None and under_way is not None:
+    if order.erp_id is None and order.source != "erp":
         return Fulfils(wait=True)
-    return Fulfils(order=erp_id if orders else None, partner=_partner_key(conn, customer or customer_id))
+    return Fulfils(order=order.erp_id, partner=_partner_key(conn, order.customer_id))
+
+
+def _returned_by(conn: Conn, return_id: UUID | None) -> object:
+    row = conn.execute("select customer_id from customer_return where id = %s", [return_id]).fetchone()
+    return row[0] if row else None
+
+
+def _preferred_supplier(conn: Conn, item_id: UUID) -> object:
+    """Whose goods these most likely are, where nobody said."""
+    row = conn.execute(
+        "select supplier_id from supplier_item where item_id = %s order by preferred desc, unit_price limit 1", [item_id]
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _partner_key(conn: Conn, partner_id: object) -> str | None:

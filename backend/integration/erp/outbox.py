@@ -65,6 +65,7 @@ class _Candidate:
     cause_kind: str
     cause_id: UUID | None
     evidence: dict[str, object]
+    partner_id: UUID | None
     happened_on: date
     recorded_at: datetime
 
@@ -115,7 +116,7 @@ def next_groups(conn: Conn, now: datetime) -> list[Group]:
 def _candidates(conn: Conn, look_at: int) -> list[tuple[_Candidate, Fulfils]]:
     with conn.cursor(row_factory=class_row(_Candidate)) as cur:
         rows = cur.execute(
-            """select p.site_id, p.id, p.item_id, p.kind, m.erp_from, m.erp_to, m.cause_kind, m.cause_id, m.evidence,
+            """select p.site_id, p.id, p.item_id, p.kind, m.erp_from, m.erp_to, m.cause_kind, m.cause_id, m.evidence, p.partner_id,
                       coalesce(p.erp_date, (m.occurred_at at time zone s.time_zone)::date) as happened_on, p.recorded_at
                from posting p
                join movement m on m.site_id = p.site_id and m.id = p.id
@@ -128,9 +129,11 @@ def _candidates(conn: Conn, look_at: int) -> list[tuple[_Candidate, Fulfils]]:
     known: dict[tuple[object, ...], Fulfils] = {}
     found = []
     for row in rows:
-        key = (row.site_id, row.kind, row.cause_id, row.item_id, *(str(row.evidence.get(name)) for name in NAMED))
+        evidence = row.evidence | ({"partner_id": row.partner_id} if row.partner_id else {})
+        of_item = None if row.kind == Kind.SHIPMENT else row.item_id
+        key = (row.site_id, row.kind, row.cause_id, of_item, *(str(evidence.get(name)) for name in NAMED))
         if key not in known:
-            known[key] = fulfils(conn, row.site_id, Kind(row.kind), row.cause_id, row.item_id, row.evidence)
+            known[key] = fulfils(conn, row.site_id, Kind(row.kind), row.cause_id, row.item_id, evidence)
         found.append((row, known[key]))
     return found
 
@@ -314,7 +317,9 @@ def _split(conn: Conn, group: Group, members: list[UUID]) -> None:
     conn.execute("update posting set group_id = %s where site_id = %s and id = any(%s)", [other, group.site_id, members])
 
 
-def retry(conn: Conn, site_id: UUID, posting_id: UUID, now: datetime, *, erp_date: date | None = None) -> bool:
+def retry(
+    conn: Conn, site_id: UUID, posting_id: UUID, now: datetime, *, erp_date: date | None = None, partner_id: UUID | None = None
+) -> bool:
     """A person says: again, now. False when there is nothing to retry (it is posted, or on its way).
 
     A parked line leaves its group and is sent under a new reference. Where part of a document is booked in the ERP and
@@ -344,10 +349,11 @@ def retry(conn: Conn, site_id: UUID, posting_id: UUID, now: datetime, *, erp_dat
     else:
         conn.execute(
             """update posting set state = 'waiting', group_id = null, erp_date = coalesce(%s, erp_date),
+                   partner_id = coalesce(%s, partner_id),
                    kind = coalesce(kind, (select posting_kind(f.kind, t.kind) from movement m join place f on f.id = m.from_place_id
                                           join place t on t.id = m.to_place_id where m.site_id = posting.site_id and m.id = posting.id))
                where site_id = %s and id = %s""",
-            [erp_date, site_id, posting_id],
+            [erp_date, partner_id, site_id, posting_id],
         )
         conn.execute(
             """delete from posting_group g where site_id = %s and id = %s

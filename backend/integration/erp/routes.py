@@ -111,6 +111,7 @@ def get_posting(posting_id: UUID, conn: Db, site: Site) -> PostingOut:
 
 class Retry(BaseModel):
     erp_date: date | None = Field(default=None, description="Book it on this day instead, where the day it happened is closed")
+    partner_id: UUID | None = Field(default=None, description="Whose it is, where the ERP asks for a supplier or customer")
 
 
 @router.post("/postings/{posting_id}/retry", response_model=PostingOut, dependencies=[allow("lead", "integrator")])
@@ -122,7 +123,8 @@ def retry_posting(posting_id: UUID, conn: Db, ctx: Ctx, body: Retry | None = Non
     erp_date = body.erp_date if body else None
     if erp_date is not None and erp_date > ctx.now.date():
         raise Invalid("The ERP books nothing in the future.", field="erp_date")
-    outbox.retry(conn, ctx.site_id, posting_id, ctx.now, erp_date=erp_date)
+    partner_id = body.partner_id if body else None
+    outbox.retry(conn, ctx.site_id, posting_id, ctx.now, erp_date=erp_date, partner_id=partner_id)
     return get_posting(posting_id, conn, ctx.site_id)
 
 
