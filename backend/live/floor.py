@@ -144,7 +144,7 @@ _PEOPLE = """
     order by actor, id desc"""
 
 _SENSORS = """
-    select s.device_id, d.code as device, d.place_id, s.channel, s.value, s.unit, s.at, s.out_since as out_of_limits_since
+    select s.device_id, d.code as device, d.place_id, s.channel, round(s.value, 3) as value, s.unit, s.at, s.out_since as out_of_limits_since
     from sensor_state s join device d on d.id = s.device_id where s.site_id = %(site)s and d.active order by d.code, s.channel"""
 
 _ALERTS = """
