@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ def _passage(number: int) -> TagsPassed:
     return TagsPassed(portal="door-1", passage_id=secrets.token_hex(8), direction="in", tags=[tag])
 
 
-def _batch(sender: Sender, data: list[EventData]) -> bytes:
+def _batch(sender: Sender, data: Sequence[EventData]) -> bytes:
     events: list[Event] = [sender.event(d) for d in data]
     return messages.encode(
         EventBatch(v=1, site=sender.site, agent=sender.agent, epoch=sender.epoch, events=events)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.machinery
+import re
+import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +38,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> dict[str, jobs.Task]:
     monkeypatch.setattr(jobs, "TASKS", registered)
     monkeypatch.setattr(worker, "TASKS", registered)
     monkeypatch.setattr(worker, "load_tasks", lambda: None)
+    monkeypatch.setattr(worker, "PROGRAMS", [])
     return registered
 
 
@@ -203,6 +208,37 @@ def test_the_worker_outlives_a_database_that_throws_it_out(
 def test_every_task_module_can_be_loaded() -> None:
     worker.load_tasks()
     assert {"retention", "telemetry_roll_up", "telemetry_maintain", "telemetry_watch"} <= set(jobs.TASKS)
+
+
+def test_every_task_that_is_written_somewhere_is_loaded_by_the_worker() -> None:
+    worker.load_tasks()
+    backend = Path(worker.__file__).parent
+    written = {
+        name
+        for path in backend.rglob("*.py")
+        for name in re.findall(r'^@(?:jobs\.)?task\(\s*"(\w+)"', path.read_text(), re.M)
+    }
+    assert written - set(jobs.TASKS) == set()
+
+
+def test_a_program_of_the_worker_that_fails_is_started_again(
+    tasks: dict[str, jobs.Task], start: Callable[..., Running], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[tuple[str, str | None]] = []
+
+    def program(database_url: str, erp_url: str | None, stop: threading.Event) -> None:
+        tries.append((database_url, erp_url))
+        if len(tries) == 1:
+            raise RuntimeError("a bad start")
+        stop.wait()
+
+    module = types.ModuleType("bench_program")
+    module.run = program  # type: ignore[attr-defined]
+    module.__spec__ = importlib.machinery.ModuleSpec("bench_program", None)
+    monkeypatch.setitem(sys.modules, "bench_program", module)
+    monkeypatch.setattr(worker, "PROGRAMS", ["bench_program:run"])
+    start()
+    until(lambda: len(tries) == 2, "the second start")
 
 
 def test_the_broker_follows_the_agents(

@@ -70,12 +70,15 @@ class Client:
         self.ready = threading.Event()
         self.client = paho.Client(CallbackAPIVersion.VERSION2)
         self.client.username_pw_set(address.username, address.password)
-        self.client.on_connect = lambda *_: self.client.subscribe("stowage/v1/+/+/ack", 1)
+        self.client.on_connect = self._connected
         self.client.on_subscribe = lambda *_: self.ready.set()
         self.client.on_message = lambda _c, _d, m: self.acks.append((m.topic, bytes(m.payload), m.retain))
         self.client.connect(address.host, address.port)
         self.client.loop_start()
         assert self.ready.wait(10)
+
+    def _connected(self, *_: object) -> None:
+        self.client.subscribe("stowage/v1/+/+/ack", 1)
 
     def publish(self, p: ingest.Publish, *, retain: bool = False) -> None:
         self.client.publish(p.topic, p.payload, qos=1, retain=retain).wait_for_publish(10)
