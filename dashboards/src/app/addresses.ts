@@ -26,8 +26,11 @@ export function addressOf(kind: string, id: string | null | undefined, code?: st
       return id ? `/asns/${id}` : null;
     case "receipt":
       return id ? `/receipts/${id}` : null;
+    case "load":
     case "shipment":
       return id ? `/shipments/${id}` : null;
+    case "count":
+      return "/discrepancies?tab=counts&count=all";
     case "device":
       return id ? `/devices/${id}` : null;
     case "discrepancy":

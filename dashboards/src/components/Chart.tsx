@@ -63,8 +63,8 @@ export function Chart({ times, series, height = 220, label, marks = [], zero = f
         context.lineTo(plot.bbox.left + plot.bbox.width, y);
         context.stroke();
         context.font = `${11 * devicePixelRatio}px ${getComputedStyle(document.body).fontFamily}`;
-        context.textAlign = "right";
-        context.fillText(mark.label, plot.bbox.left + plot.bbox.width - 4, y - 5 * devicePixelRatio);
+        context.textAlign = "left";
+        context.fillText(mark.label, plot.bbox.left + 6 * devicePixelRatio, y - 5 * devicePixelRatio);
         context.restore();
       }
     };
@@ -88,7 +88,7 @@ export function Chart({ times, series, height = 220, label, marks = [], zero = f
         },
         axes: [
           {
-            stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 5 }, space: 78,
+            stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 5 }, space: 78, size: 34,
             values: (_, splits, _axis, _space, step) => splits.map((seconds) => tickText(seconds, step, i18n.language, zone)),
           },
           {
@@ -109,7 +109,7 @@ export function Chart({ times, series, height = 220, label, marks = [], zero = f
             return {
               label: one.label,
               stroke: color,
-              width: 1.8,
+              width: one.tone === "wait" ? 1 : 1.8,
               fill: one.fill || one.shape === "bars" ? `${color}26` : undefined,
               spanGaps: false,
               points: { show: one.shape !== "bars" && one.values.filter((value) => value !== null).length < 30, size: 5 },

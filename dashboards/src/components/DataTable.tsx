@@ -5,6 +5,7 @@ import { useMemo, useRef, useState, type KeyboardEvent, type MouseEvent, type Re
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { steady, type Steady } from "./steady";
+import { capital } from "./words";
 import classes from "./DataTable.module.css";
 
 export interface Column<T> {
@@ -109,7 +110,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
             )}
             {columns.map((column) => (
               <th key={column.key} data-align={column.align} style={{ width: column.width }}>
-                {column.header}
+                {typeof column.header === "string" ? capital(column.header) : column.header}
               </th>
             ))}
           </tr>

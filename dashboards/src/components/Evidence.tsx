@@ -1,5 +1,7 @@
 // What a movement, an alert or a discrepancy is founded on, as it was recorded: reads, scans, weights, whatever came.
 import { useTranslation } from "react-i18next";
+import { Actor } from "./Actor";
+import { groupDigits } from "./numbers";
 import { Time } from "./Time";
 import { EpcText } from "./Code";
 import classes from "./Evidence.module.css";
@@ -74,6 +76,9 @@ function Leaf({ name, value }: { name: string; value: Json }) {
   if (typeof value === "string") {
     if (/^\d{4}-\d\d-\d\dT/.test(value)) return <Time at={value} />;
     if (/^[0-9A-F]{16,}$/.test(value)) return <EpcText epc={value} />;
+    if (/^(user|agent|device|job|system):/.test(value)) return <Actor actor={value} />;
+    if (/^[+-]?\d+\.\d+$/.test(value)) return <span>{groupDigits(value)}</span>;
+    if (/^[a-z]+(_[a-z]+)+$/.test(value)) return <span>{value.replaceAll("_", " ")}</span>;
     if (/_id$|^id$/.test(name)) return <span className="mono">{value.slice(0, 8)}</span>;
     return <span>{value}</span>;
   }

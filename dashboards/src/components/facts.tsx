@@ -2,6 +2,7 @@
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { Shape, type Tone } from "./State";
+import { capital } from "./words";
 import classes from "./facts.module.css";
 
 export function Facts({ facts }: { facts: (readonly [label: string, value: ReactNode] | false | null | undefined)[] }) {
@@ -11,7 +12,7 @@ export function Facts({ facts }: { facts: (readonly [label: string, value: React
         (fact) =>
           fact && (
             <div key={fact[0]}>
-              <dt>{fact[0]}</dt>
+              <dt>{capital(fact[0])}</dt>
               <dd>{fact[1]}</dd>
             </div>
           ),
@@ -29,7 +30,7 @@ export function Figure({ label, children, note, to, tone }: { label: string; chi
     <>
       <span className={classes.figureLabel}>
         {tone && <Shape tone={tone} size={10} />}
-        {label}
+        {capital(label)}
       </span>
       <span className={classes.figureValue}>{children}</span>
       {note && <span className={classes.figureNote}>{note}</span>}

@@ -3,6 +3,7 @@ import { SegmentedControl, TextInput } from "@mantine/core";
 import { useDebouncedCallback } from "@mantine/hooks";
 import { IconSearch } from "@tabler/icons-react";
 import { useState } from "react";
+import { capital } from "./words";
 import { useSearchParams } from "react-router";
 
 export function useFilter(name: string, fallback = ""): [string, (value: string | null) => void] {
@@ -22,7 +23,15 @@ export function useFilter(name: string, fallback = ""): [string, (value: string 
 
 export function Choice({ name, options, fallback }: { name: string; fallback: string; options: { value: string; label: string }[] }) {
   const [value, set] = useFilter(name, fallback);
-  return <SegmentedControl value={value} onChange={set} data={options} aria-label={name} />;
+  return (
+    <SegmentedControl
+      style={{ alignSelf: "flex-start" }}
+      value={value}
+      onChange={set}
+      data={options.map((option) => ({ ...option, label: capital(option.label) }))}
+      aria-label={name}
+    />
+  );
 }
 
 export function SearchFilter({ name = "q", placeholder, width = 280 }: { name?: string; placeholder: string; width?: number }) {

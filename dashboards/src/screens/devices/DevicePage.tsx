@@ -135,11 +135,12 @@ function ChannelChart({ device, channel, from }: { device: Device; channel: stri
     const data = series.data;
     if (!data) return null;
     const unit = unitOf(data.unit);
-    const lines: Series[] = [{ label: name, unit, values: data.points.map((point) => point.average) }];
+    const lines: Series[] = [];
     if (data.bucket_s >= 60) {
       lines.push({ label: t("highest"), unit, tone: "wait", values: data.points.map((point) => point.maximum) });
       lines.push({ label: t("lowest"), unit, tone: "wait", values: data.points.map((point) => point.minimum) });
     }
+    lines.push({ label: name, unit, values: data.points.map((point) => point.average) });
     const marks: ChartProps["marks"] = [];
     if (data.high !== null) marks.push({ value: data.high, label: t("upper_limit", { value: data.high, unit }), tone: "bad" });
     if (data.low !== null) marks.push({ value: data.low, label: t("lower_limit", { value: data.low, unit }), tone: "bad" });

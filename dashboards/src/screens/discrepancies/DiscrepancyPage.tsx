@@ -86,7 +86,7 @@ function Details({ discrepancy: d }: { discrepancy: Discrepancy }) {
           {d.expected !== null && d.observed !== null ? <Quantity size="xl" value={minus(d.observed, d.expected)} signed /> : "–"}
         </Figure>
       </Figures>
-      <Columns ratio="1fr 1fr">
+      <Columns ratio="minmax(0, 1.6fr) minmax(320px, 1fr)">
         <Stack>
           <Panel title={t("books_side")} flush>
             {d.item_id || d.place_id ? <Books itemId={d.item_id ?? undefined} placeId={d.place_id ?? undefined} /> : null}
@@ -123,7 +123,7 @@ function Books({ itemId, placeId }: { itemId: string | undefined; placeId: strin
   const movements = useList(movementsQuery({ item_id: itemId, place_id: placeId }, 10));
   return (
     <>
-      {balances.data && balances.data.length > 0 && <Balances rows={balances.data} withItem={!itemId} />}
+      {balances.data && balances.data.length > 0 && <Balances rows={balances.data} withItem={!itemId} slim />}
       <div style={{ borderTop: "1px solid var(--line)" }}>
         <MovementTable list={movements} withItem={!itemId} emptyNext={t("never_there")} />
       </div>

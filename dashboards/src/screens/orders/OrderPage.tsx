@@ -6,6 +6,7 @@ import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
 import { useCommand } from "@/api/command";
 import { useMay } from "@/app/may";
+import { Actor } from "@/components/Actor";
 import { Code } from "@/components/Code";
 import { FormDialog, text } from "@/components/CommandForm";
 import { DataTable, type Column } from "@/components/DataTable";
@@ -74,7 +75,7 @@ function Details({ order }: { order: Order }) {
   const change = useCommand(changeLine, { changes: ["orders", "tasks", "stock"] });
   const tasks = useList(pickTasksQuery({ order_id: order.id }));
   const cartons = useQuery(cartonsQuery(order.id));
-  const movements = useList(movementsQuery({ cause_id: order.id }, 20));
+  const movements = useList(movementsQuery({ cause_kind: "pick", cause_id: order.wave_id ?? order.id }, 20));
   const unit = order.lines[0]?.unit;
   const changeable = may("lead", "integrator") && !["packed", "loaded", "shipped", "cancelled"].includes(order.state);
 
@@ -101,8 +102,8 @@ function Details({ order }: { order: Order }) {
     { key: "item", header: t("common:field.item"), grow: true, cell: (task) => <ItemLink id={task.item_id} sku={task.sku} name={task.item_name} /> },
     { key: "lot", header: t("common:field.lot"), cell: (task) => <span className="mono">{task.lot_code ?? task.serial ?? "–"}</span> },
     { key: "quantity", header: t("picked"), align: "right", cell: (task) => <>{t("of", { part: task.picked, whole: task.quantity })}</> },
-    { key: "who", header: t("common:field.who"), cell: (task) => task.claimed_by ?? <span className="soft">–</span> },
-    { key: "note", header: t("common:field.note"), cell: (task) => task.short_reason ?? task.skip_reason ?? <span className="soft">–</span> },
+    { key: "who", header: t("common:field.who"), cell: (task) => <Actor actor={task.claimed_by} /> },
+    { key: "note", header: t("common:field.note"), cell: (task) => task.short_reason?.replaceAll("_", " ") ?? task.skip_reason ?? <span className="soft">–</span> },
     { key: "state", header: t("common:field.state"), cell: (task) => <State value={task.state} /> },
   ];
   const boxes: Column<Carton>[] = [
@@ -147,7 +148,7 @@ function Details({ order }: { order: Order }) {
               <DataTable label={t("cartons")} rows={cartons.data.items} columns={boxes} rowKey={(carton) => carton.id} rowTo={(carton) => `/units/${encodeURIComponent(carton.sscc)}`} tone={(carton) => (carton.weight_check === "off" ? "bad" : undefined)} />
             </Panel>
           )}
-          <Panel title={t("moved")} flush>
+          <Panel title={t(order.wave_id ? "moved_wave" : "moved")} flush>
             <MovementTable list={movements} emptyNext={t("moved_next")} />
           </Panel>
         </Stack>

@@ -115,7 +115,8 @@ export function Due({ order, now }: { order: Order; now: number }) {
   const late = isLate(order, now);
   return (
     <span className="nowrap" style={late ? { color: "var(--tone-bad-ink)", fontWeight: 560 } : undefined}>
-      {late && <Shape tone="bad" size={10} />} <Age at={order.due_at} />
+      {late && <><Shape tone="bad" size={10} /> </>}
+      <Age at={order.due_at} />
       {late && ` · ${t("late")}`}
     </span>
   );

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useNavigate } from "react-router";
 import { useCommand } from "@/api/command";
+import { Actor } from "@/components/Actor";
 import { Code } from "@/components/Code";
 import { FormDialog, orNull } from "@/components/CommandForm";
 import { DataTable, type Column } from "@/components/DataTable";
@@ -165,7 +166,7 @@ function PutawayList() {
       </span>
     ) },
     { key: "why", header: t("common:field.why"), cell: (task) => <span className="soft">{task.reasons[0] ?? "–"}</span> },
-    { key: "who", header: t("common:field.who"), cell: (task) => task.done_by ?? task.claimed_by ?? <span className="soft">–</span> },
+    { key: "who", header: t("common:field.who"), cell: (task) => <Actor actor={task.done_by ?? task.claimed_by} /> },
     { key: "waits", header: t("waits_since"), cell: (task) => <Age at={task.done_at ?? task.created_at} /> },
     { key: "state", header: t("common:field.state"), cell: (task) => <State value={task.state} tone={task.state === "open" ? "wait" : undefined} /> },
   ];

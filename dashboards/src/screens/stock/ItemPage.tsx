@@ -166,7 +166,8 @@ function History({ item }: { item: Item }) {
   );
 }
 
-export function Balances({ rows, withItem = false }: { rows: readonly Balance[]; withItem?: boolean }) {
+/** `slim` leaves out what a narrow column has no room for. */
+export function Balances({ rows, withItem = false, slim = false }: { rows: readonly Balance[]; withItem?: boolean; slim?: boolean }) {
   const { t } = useTranslation(["stock", "common"]);
   const columns: Column<Balance>[] = [
     ...(withItem
@@ -186,7 +187,7 @@ export function Balances({ rows, withItem = false }: { rows: readonly Balance[];
     <DataTable
       label={t("by_place")}
       rows={rows}
-      columns={columns}
+      columns={slim ? columns.filter((column) => !["expiry", "plate", "status"].includes(column.key)) : columns}
       rowKey={(b) => [b.place_id, b.item_id, b.lot_id, b.serial, b.license_plate_id, b.owner_id, b.status].join("|")}
       rowTo={(b) => `/movements?item_id=${b.item_id}&place_id=${b.place_id}`}
     />
