@@ -27,22 +27,35 @@ def follow(conn: Conn, ctx: Context, order_id: UUID) -> None:
     changed = False
     for t in present:
         changed |= _fit(conn, ctx, t, promised.pop(t.reservation_id, None))
-    wave = conn.execute(
-        "select wave_id from sales_order where site_id = %s and id = %s", [ctx.site_id, order_id]
-    ).fetchone()
+    wave_id = _wave_of(conn, ctx, order_id, still_picking=bool(present))
     line_of = {r.id: r for r in promised.values()}
     for r in line_of.values():
         conn.execute(
             """insert into pick_task (site_id, id, order_id, line_id, wave_id, reservation_id, place_id, item_id, lot_id, serial,
                                       license_plate_id, quantity, created_at)
                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
-            [ctx.site_id, new_id(), order_id, r.demand_id, wave[0] if wave else None, r.id, r.place_id, r.item_id, r.lot_id,
+            [ctx.site_id, new_id(), order_id, r.demand_id, wave_id, r.id, r.place_id, r.item_id, r.lot_id,
              r.serial, r.license_plate_id, r.quantity, ctx.now],
         )  # fmt: skip
     if line_of:
-        put_in_walking_order(conn, ctx, wave_id=wave[0] if wave else None, order_id=order_id)
+        put_in_walking_order(conn, ctx, wave_id=wave_id, order_id=order_id)
     if changed or line_of:
         announce(conn, ctx.site_id, "tasks", order_id)
+
+
+def _wave_of(conn: Conn, ctx: Context, order_id: UUID, *, still_picking: bool) -> UUID | None:
+    """The wave that new tasks of the order join. A backorder served later is not part of the wave that is over."""
+    row = conn.execute(
+        "select wave_id, state from sales_order where site_id = %s and id = %s", [ctx.site_id, order_id]
+    ).fetchone()
+    if row is None or row[0] is None:
+        return None
+    if not still_picking and row[1] not in ("allocated", "picking"):
+        conn.execute(
+            "update sales_order set wave_id = null where site_id = %s and id = %s", [ctx.site_id, order_id]
+        )
+        return None
+    return UUID(str(row[0]))
 
 
 def put_in_walking_order(

@@ -15,8 +15,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from backend import api, picking
 from backend.api import Ctx, Db, Quantity, Site, allow
 from backend.errors import Invalid
+from backend.handheld import Step, record_step
 from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
 from backend.picking.task import PickTask as PickTaskRow
+from backend.picking.undo import undo_of
 from backend.picking.wave import waves
 
 router = api.router(tags=["picking"])
@@ -166,12 +168,16 @@ def confirm_pick(task_id: UUID, body: Pick, conn: Db, ctx: Ctx) -> PickResult:
         conn, ctx, task_id, place=body.place, code=body.code, quantity=body.quantity, lot=body.lot, serial=body.serial,
         tote=body.tote, to=body.to, change_lot=body.change_lot,
     )  # fmt: skip
+    label = f"{done.quantity.normalize():f} x {done.task.sku}, {done.task.place_code}"
+    record_step(conn, ctx, Step("pick", label, undo_of(done)))
     return PickResult.model_validate(done)
 
 
 class ShortPick(BaseModel):
     reason: Literal["empty", "too_few", "damaged", "not_found"]
-    left: Annotated[Quantity, Field(ge=0, description="Base units still lying in the bin")] = Decimal(0)
+    left: Annotated[Quantity, Field(ge=0)] | None = Field(
+        default=None, description="Base units still lying in the bin; none when left out"
+    )
 
 
 class ShortPickResult(Out):
@@ -183,7 +189,9 @@ class ShortPickResult(Out):
 
 @router.post("/pick-tasks/{task_id}/short", response_model=ShortPickResult, dependencies=[allow("worker")])
 def report_short_pick(task_id: UUID, body: ShortPick, conn: Db, ctx: Ctx) -> ShortPickResult:
-    return ShortPickResult.model_validate(picking.short(conn, ctx, task_id, body.reason, body.left))
+    return ShortPickResult.model_validate(
+        picking.short(conn, ctx, task_id, body.reason, body.left or Decimal(0))
+    )
 
 
 class Skip(BaseModel):

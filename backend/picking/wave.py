@@ -31,11 +31,10 @@ class Wave:
 
 
 SELECT = """
-    select w.id, w.number, w.created_at, w.created_by, x.orders, y.tasks, y.tasks_done,
+    select w.id, w.number, w.created_at, w.created_by, y.orders, y.tasks, y.tasks_done,
            case when y.tasks = y.tasks_done then 'done' when y.begun then 'picking' else 'open' end as state
     from wave w
-         cross join lateral (select count(*) as orders from sales_order o where o.site_id = w.site_id and o.wave_id = w.id) x
-         cross join lateral (select count(*) as tasks, count(*) filter (where t.state in ('done', 'short')) as tasks_done,
+         cross join lateral (select count(distinct t.order_id) as orders, count(*) as tasks, count(*) filter (where t.state in ('done', 'short')) as tasks_done,
                                     coalesce(bool_or(t.picked > 0 or t.state = 'claimed'), false) as begun
                              from pick_task t where t.site_id = w.site_id and t.wave_id = w.id and t.state <> 'cancelled') y
     where w.site_id = %s"""

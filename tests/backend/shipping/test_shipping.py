@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from backend import ledger, orders, packing, shipping
+from backend import ledger, orders, packing, picking, shipping
 from backend.db import Conn, connect
 from backend.devices import DeviceRow
 from backend.errors import Conflict
@@ -366,6 +366,8 @@ def test_what_is_not_loaded_stays_for_the_next_shipment(conn: Conn, stock: Wareh
 def test_a_partly_shipped_order_gets_the_rest_when_stock_arrives(conn: Conn, warehouse: Warehouse) -> None:
     put_stock(conn, warehouse, "TEA-250", "A-01-1", "3")
     o = accept(conn, warehouse, ("TEA-250", "5"))
+    with conn.transaction():
+        first_wave = picking.create_wave(conn, warehouse.ctx(), order_ids=[o.id])
     pick_all(conn, warehouse, o)
     with conn.transaction():
         ctx = warehouse.ctx()
@@ -386,6 +388,10 @@ def test_a_partly_shipped_order_gets_the_rest_when_stock_arrives(conn: Conn, war
     with conn.transaction():
         orders.allocate_waiting(conn, warehouse.ctx(), [warehouse.items["TEA-250"]])
     assert stages(again(conn, warehouse, o)) == {"shipped": 3, "allocated": 2}
+    assert picking.wave(conn, warehouse.site_id, first_wave.id).state == "done", (
+        "the rest is not part of that wave"
+    )
+    assert again(conn, warehouse, o).wave_id is None
     with conn.transaction():  # or the customer does without
         orders.change_line(conn, warehouse.ctx(), o.id, o.lines[0].id, Decimal(3), 1)
     assert again(conn, warehouse, o).state == "shipped"
