@@ -16,7 +16,8 @@ from tests.conftest import Api, Warehouse
 def created(api: Api, code: str = "dock") -> dict[str, Any]:
     answer = api.post("/api/v1/agents", json={"code": code, "name": "Dock side"})
     assert answer.status_code == 201, answer.text
-    return answer.json()
+    made: dict[str, Any] = answer.json()
+    return made
 
 
 def enrolled(api: Api, code: str) -> Any:
