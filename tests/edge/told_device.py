@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from typing import ClassVar
 
 from device_drivers import driver
@@ -54,8 +55,9 @@ class ToldScanner(Driver[ToldOptions]):
 class ToldScannerDevice:
     """The device's end: codes `n/attempt`; `safe` has those whose success it was told."""
 
-    def __init__(self) -> None:
+    def __init__(self, pause_s: float = 0.0) -> None:
         self.safe: list[str] = []
+        self._pause_s = pause_s
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._serve, daemon=True).start()
@@ -84,6 +86,7 @@ class ToldScannerDevice:
                         self.safe.append(f"{number}/{attempt}")
                         number, attempt = number + 1, 0
                     given = True
+                    time.sleep(self._pause_s)
                     try:
                         line.sendall(f"{number}/{attempt}\n".encode())
                     except OSError:
