@@ -25,7 +25,7 @@ from stowage.parts import PartFailed
 from stowage.parts.broker import can_log_in, find_mosquitto
 from stowage.parts.node import find_node
 from stowage.parts.postgres import EmbeddedPostgres
-from stowage.run import SPACE_NEEDED, CannotRun, answers, check_port
+from stowage.run import SPACE_NEEDED, CannotRun, check_port, get
 
 CLOCK_TOLERANCE_S = 2
 
@@ -95,7 +95,7 @@ def disk(settings: Settings) -> Iterator[Finding]:
 
 def ports(settings: Settings) -> Iterator[Finding]:
     host, port = settings.http_host, settings.http_port
-    if answers(host, port, "/healthz"):
+    if get(host, port, "/healthz") == (200, "ok"):
         yield ok("http", f"Stowage answers on {host}:{port}")
         return
     try:

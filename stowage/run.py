@@ -70,8 +70,10 @@ class Program:
         log: Path,
         *,
         is_ready: Callable[[], bool] | None = None,
+        why_not: Callable[[], str] = lambda: "",
     ) -> None:
         self.name = name
+        self._why_not = why_not
         self.log = log
         self._arguments = arguments
         self._environment = environment
@@ -82,8 +84,9 @@ class Program:
         command = [sys.executable, "-m", "stowage", *self._arguments]
         self._child = spawn(command, log=self.log, env=self._environment())
         if self._is_ready is not None and not wait_until(self._is_ready, 90, while_running=self._child):
+            why = self._why_not() or last_lines(self.log)
             self.stop()
-            raise PartFailed(f"{self.name} did not start: {last_lines(self.log)} (see {self.log})")
+            raise PartFailed(f"{self.name} did not start: {why} (see {self.log})")
         return ""
 
     def running(self) -> bool:
@@ -355,7 +358,7 @@ class Run:
     def _programs(self) -> None:
         self._program("ingest", ["ingest"])
         self._program("worker", ["worker"])
-        self._program("api", ["api"], is_ready=self._api_is_ready)
+        self._program("api", ["api"], is_ready=self._api_is_ready, why_not=self._why_the_api_is_not_ready)
         self._demo()
         self._agents()
 
@@ -386,7 +389,10 @@ class Run:
         return {**os.environ, "PYTHONUNBUFFERED": "1", **ours}
 
     def _api_is_ready(self) -> bool:
-        return answers(self.settings.http_host, self.settings.http_port, "/readyz")
+        return get(self.settings.http_host, self.settings.http_port, "/readyz")[0] == 200
+
+    def _why_the_api_is_not_ready(self) -> str:
+        return get(self.settings.http_host, self.settings.http_port, "/readyz")[1]
 
     @property
     def address(self) -> str:
@@ -548,15 +554,16 @@ def _used_by(port: int) -> str:
     return ""
 
 
-def answers(host: str, port: int, path: str) -> bool:
-    """Whether HTTP GET there gives 200."""
+def get(host: str, port: int, path: str) -> tuple[int, str]:
+    """Status and first words of an HTTP GET on this machine; 0 where nobody answers."""
     host = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status == 200
+        answer = connection.getresponse()
+        return answer.status, answer.read(300).decode(errors="replace").strip()
     except (OSError, http.client.HTTPException):
-        return False
+        return 0, ""
     finally:
         connection.close()
 

@@ -39,7 +39,7 @@ def finding(settings: Settings, name: str) -> Finding:
 def test_help_names_every_command() -> None:
     said = stowage("--help").stdout
     for command in (
-        "run", "api", "ingest", "worker", "edge", "migrate", "verify", "doctor", "backup", "restore", "import",
+        "run", "api", "ingest", "worker", "edge", "migrate", "verify", "doctor", "backup", "restore",
         "settings", "schema",
     ):  # fmt: skip
         assert f" {command} " in said, command
