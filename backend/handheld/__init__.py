@@ -4,6 +4,6 @@ A slice whose command is a step of a worker calls `record_step` in the same tran
 it back stands in `undo.UNDO`. Only the very last step of a person can be undone, within ten minutes.
 """
 
-from backend.handheld.undo import Step, record_step, undo_last
+from backend.handheld.undo import Step, last_step, record_step, undo_last
 
-__all__ = ["Step", "record_step", "undo_last"]
+__all__ = ["Step", "last_step", "record_step", "undo_last"]

@@ -21,11 +21,11 @@ UNDO_WITHIN = timedelta(minutes=10)
 UNDO: dict[str, str] = {
     "count_line": "backend.counting.counts:undo_line",
     "move": "backend.handheld.undo:undo_movements",
-    "receive": "backend.receiving:undo_scan",
-    "putaway": "backend.putaway:undo_confirm",
-    "pick": "backend.picking:undo_confirm",
-    "pack": "backend.packing:undo_content",
-    "load": "backend.shipping:undo_load",
+    "receive": "backend.receiving.undo:undo_scan",
+    "putaway": "backend.putaway.undo:undo_confirm",
+    "pick": "backend.picking.undo:undo_confirm",
+    "pack": "backend.packing.undo:undo_content",
+    "load": "backend.shipping.undo:undo_load",
 }
 """kind of step -> function `(conn, ctx, undo: dict) -> None` that takes it back or raises a Refused."""
 
@@ -54,10 +54,7 @@ def record_step(conn: Conn, ctx: Context, step: Step) -> None:
 
 def undo_last(conn: Conn, ctx: Context) -> Step:
     """Takes back this person's last step. Raises NothingToUndo, or the slice's own refusal."""
-    row = conn.execute(
-        "select id, kind, label, undo, done_at, undone_at from handheld_step where site_id = %s and actor = %s order by id desc limit 1 for update",
-        [ctx.site_id, ctx.actor],
-    ).fetchone()
+    row = _last_row(conn, ctx, lock=True)
     if row is None or row[5] is not None:
         raise NothingToUndo("There is no step of yours to undo.")
     if row[4] < ctx.now - UNDO_WITHIN:
@@ -72,7 +69,27 @@ def undo_last(conn: Conn, ctx: Context) -> Step:
     return Step(row[1], row[2], row[3])
 
 
+def last_step(conn: Conn, ctx: Context) -> Step | None:
+    """What `undo_last` would take back now."""
+    row = _last_row(conn, ctx)
+    if row is None or row[5] is not None or row[4] < ctx.now - UNDO_WITHIN:
+        return None
+    return Step(row[1], row[2], row[3])
+
+
+def _last_row(conn: Conn, ctx: Context, *, lock: bool = False) -> tuple[Any, ...] | None:
+    query = """select id, kind, label, undo, done_at, undone_at from handheld_step where site_id = %s and actor = %s
+               order by id desc limit 1""" + (" for update" if lock else "")
+    return conn.execute(query.encode(), [ctx.site_id, ctx.actor]).fetchone()
+
+
 def undo_movements(conn: Conn, ctx: Context, undo: dict[str, Any]) -> None:
-    """For steps that are nothing but movements: each is reversed, the last one first."""
+    """For steps that are nothing but movements: each is reversed, the last one first. A plate goes back whole."""
+    plate_id, place_id = undo.get("license_plate_id"), undo.get("from_place_id")
+    if plate_id is not None and place_id is not None:
+        ledger.move_license_plate(
+            conn, ctx, UUID(plate_id), UUID(place_id), reason="undone by the worker", cause_kind="transfer"
+        )
+        return
     for movement_id in reversed(undo["movement_ids"]):
         ledger.reverse(conn, ctx, UUID(movement_id), "undone by the worker")

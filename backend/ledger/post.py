@@ -183,7 +183,11 @@ def post(conn: Conn, ctx: Context, moves: Sequence[Move]) -> list[Posted]:
         new_reservation = _carry(conn, ctx, m, old)
         posted[index] = replace(posted[index], reservation_id=new_reservation)
     announce(conn, ctx.site_id, "movements", posted[-1].movement_id)
-    changed = {"site_id": str(ctx.site_id), "item_ids": sorted(map(str, items)), "correlation_id": ctx.correlation_id}
+    changed = {
+        "site_id": str(ctx.site_id),
+        "item_ids": sorted(map(str, items)),
+        "correlation_id": ctx.correlation_id,
+    }
     jobs.defer(conn, "stock_changed", changed, lock=f"stock_changed:{ctx.site_id}")
     return posted
 
@@ -255,8 +259,17 @@ def move_license_plate(
     return posted
 
 
-def reverse(conn: Conn, ctx: Context, movement_id: UUID, reason: str) -> Posted:
-    """A correction: the same quantity back. Once per movement. Raises NotFound, Conflict, NotEnoughStock."""
+def reverse(
+    conn: Conn,
+    ctx: Context,
+    movement_id: UUID,
+    reason: str,
+    *,
+    promised_to: tuple[str, UUID] | None = None,
+) -> Posted:
+    """A correction: the same quantity back. Once per movement. Raises NotFound, Conflict, NotEnoughStock.
+
+    `promised_to` (demand kind and id): the goods are promised to it where they are, and go back promised."""
     with conn.cursor(row_factory=class_row(_MovementRow)) as cur:
         m = cur.execute(
             """select item_id, quantity, from_place_id, from_license_plate_id, from_status, to_place_id, to_license_plate_id,
@@ -273,6 +286,18 @@ def reverse(conn: Conn, ctx: Context, movement_id: UUID, reason: str) -> Posted:
         Spot(m.from_place_id, m.from_license_plate_id, m.from_status), reason, m.cause_kind, m.cause_id,
         m.lot_id, m.serial, m.owner_id, reverses_id=movement_id,
     )  # fmt: skip
+    if promised_to is not None:
+        held = next(
+            (
+                r
+                for r in reservations_on_key(conn, ctx.site_id, _key(back, back.from_))
+                if (r.demand_kind, r.demand_id) == promised_to and r.quantity >= m.quantity
+            ),
+            None,
+        )
+        if held is None:
+            raise Conflict("The goods were taken on from there already; this cannot be taken back any more.")
+        back = replace(back, reservation_id=held.id, carry_reservation=True)
     return post(conn, ctx, [back])[0]
 
 

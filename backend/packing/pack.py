@@ -93,6 +93,31 @@ def pack(
     """One scan into the carton; without `quantity` one of what was scanned (a case is its content).
 
     Raises NotInOrder, Invalid, Conflict, NotFound."""
+    return pack_scan(conn, ctx, carton_id, code, quantity, lot=lot, serial=serial, symbology=symbology).carton
+
+
+@dataclass(frozen=True)
+class Packed:
+    """`into`: (order line, movement) of what went in, for taking it back."""
+
+    carton: Carton
+    sku: str
+    quantity: Decimal
+    into: tuple[tuple[UUID, UUID], ...]
+
+
+def pack_scan(
+    conn: Conn,
+    ctx: Context,
+    carton_id: UUID,
+    code: str,
+    quantity: Decimal | None = None,
+    *,
+    lot: str | None = None,
+    serial: str | None = None,
+    symbology: str | None = None,
+) -> Packed:
+    """`pack`, and what it did."""
     c = _lock_open(conn, ctx, carton_id)
     try:
         seen: Resolved | None = resolve_code(conn, ctx.site_id, code, symbology=symbology)
@@ -117,7 +142,7 @@ def pack(
             field="quantity",
             remaining=format(there.normalize(), "f"),
         )
-    moves, missing = [], amount
+    moves, missing, lines = [], amount, []
     for source in fitting:
         r = source.reservation
         take = min(missing, r.quantity)
@@ -131,9 +156,26 @@ def pack(
             )
         )  # fmt: skip
         _count_in(conn, ctx, c.id, r, take)
+        lines.append(r.demand_id)
         missing -= take
-    ledger.post(conn, ctx, moves)
+    posted = ledger.post(conn, ctx, moves)
     note(conn, ctx, c.bench_id, "packed", f"{amount.normalize():f} x {seen.sku}", carton_id=c.id, code=code)
+    into = tuple((line_id, p.movement_id) for line_id, p in zip(lines, posted, strict=True))
+    return Packed(_changed(conn, ctx, c), seen.sku or code, amount, into)
+
+
+def take_back(conn: Conn, ctx: Context, carton_id: UUID, into: list[tuple[UUID, UUID]]) -> Carton:
+    """What one scan put in goes back to the totes it came from. Raises Conflict (closed, or taken out already)."""
+    c = _lock_open(conn, ctx, carton_id)
+    for line_id, movement_id in reversed(into):
+        held = {r.id: r for r in ledger.reservations_of(conn, "order_line", line_id)}
+        back = ledger.reverse(
+            conn, ctx, movement_id, "undone by the worker", promised_to=("order_line", line_id)
+        )
+        after = {r.id: r for r in ledger.reservations_of(conn, "order_line", line_id)}
+        came = next(r for i, r in after.items() if i not in held)
+        _count_out(conn, ctx, c.id, came, back.quantity)
+    note(conn, ctx, c.bench_id, "unpacked", "undone by the worker", carton_id=c.id)
     return _changed(conn, ctx, c)
 
 

@@ -17,10 +17,13 @@ from backend import api, orders, packing
 from backend.api import Ctx, Db, Quantity, Site, Who, allow
 from backend.catalog.codes import resolve_code
 from backend.errors import Invalid, Unknown
+from backend.handheld import Step, record_step
 from backend.packing.bench import order_in
 from backend.packing.carton import Carton as CartonRow
 from backend.packing.carton import cartons
+from backend.packing.pack import pack_scan
 from backend.packing.packing_list import packing_list
+from backend.packing.undo import undo_of
 from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
 
 router = api.router(tags=["packing"])
@@ -290,9 +293,10 @@ class PackScan(BaseModel):
 @router.post("/cartons/{carton_id}/contents", response_model=Carton, dependencies=[allow("worker")])
 def pack_item(carton_id: UUID, body: PackScan, conn: Db, ctx: Ctx) -> Carton:
     """A wrong item is 409 with what is expected; nothing moves, the mismatch is recorded."""
-    return _carton(
-        packing.pack(conn, ctx, carton_id, body.code, body.quantity, lot=body.lot, serial=body.serial)
-    )
+    done = pack_scan(conn, ctx, carton_id, body.code, body.quantity, lot=body.lot, serial=body.serial)
+    label = f"{done.quantity.normalize():f} x {done.sku}, {done.carton.order_number}"
+    record_step(conn, ctx, Step("pack", label, undo_of(done)))
+    return _carton(done.carton)
 
 
 class Unpack(BaseModel):

@@ -57,6 +57,8 @@ class Confirmed:
     quantity: Decimal
     left: Decimal
     """Of loose goods: what is still to be put away."""
+    undo: dict[str, Any]
+    """What `undo_confirm` needs to know."""
 
 
 def _lock(conn: Conn, ctx: Context, task_id: UUID) -> Task:
@@ -144,7 +146,19 @@ def confirm(
             expected=wanted,
             seen=code,
         )
-    moved = _move(conn, ctx, task, loads, place_id, code, reason)
+    undo: dict[str, Any] = {
+        "task_id": str(task.id),
+        "place_id": str(place_id),
+        "quantity": str(task.quantity),
+    }
+    if task.license_plate_id is not None:
+        row = conn.execute(
+            "select parent_id from license_plate where id = %s", [task.license_plate_id]
+        ).fetchone()
+        undo["parent_id"] = str(row[0]) if row and row[0] else None
+    posted = _move(conn, ctx, task, loads, place_id, code, reason)
+    moved = sum((p.quantity for p in posted), Decimal(0))
+    undo["movement_ids"] = [str(p.movement_id) for p in posted]
     left = Decimal(0) if task.license_plate_id is not None else task.quantity - moved
     if left > 0:
         best = propose(
@@ -161,7 +175,7 @@ def confirm(
             [place_id, overridden, ctx.actor, ctx.now, task_id],
         )
     announce(conn, ctx.site_id, "tasks", task_id)
-    return Confirmed(task_id, place_id, code, moved, left)
+    return Confirmed(task_id, place_id, code, moved, left, undo)
 
 
 def _loads(conn: Conn, ctx: Context, task: Task, quantity: Decimal | None) -> list[Load]:
@@ -213,7 +227,7 @@ def _shown(c: Candidate | None) -> dict[str, Any] | None:
 
 def _move(
     conn: Conn, ctx: Context, task: Task, loads: list[Load], place_id: UUID, code: str, reason: str | None
-) -> Decimal:
+) -> list[ledger.Posted]:
     said = f"put away in {code}" + (f": {reason}" if reason else "")
     if task.license_plate_id is not None:
         posted = ledger.move_license_plate(
@@ -224,7 +238,7 @@ def _move(
                where lp.id = %s and up.id = lp.parent_id and up.place_id is distinct from lp.place_id""",
             [task.license_plate_id],
         )
-        return sum((p.quantity for p in posted), Decimal(0))
+        return posted
     wanted = loads[0].quantity
     left = wanted
     moves = []
@@ -250,5 +264,4 @@ def _move(
             field="quantity",
             there=format((wanted - left).normalize(), "f"),
         )
-    ledger.post(conn, ctx, moves)
-    return wanted
+    return ledger.post(conn, ctx, moves)

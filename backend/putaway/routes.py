@@ -14,6 +14,7 @@ from backend import api
 from backend.api import Ctx, Db, Quantity, Site, Who, allow
 from backend.catalog import resolve_code
 from backend.errors import Invalid, NotFound, Unknown
+from backend.handheld import Step, record_step
 from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
 from backend.putaway.confirm import claim_task, confirm, release_task
 from backend.putaway.propose import Load, propose
@@ -174,9 +175,10 @@ def confirm_putaway(task_id: UUID, body: ConfirmIn, conn: Db, ctx: Ctx) -> Confi
     done = confirm(
         conn, ctx, task_id, body.place, quantity=body.quantity, override=body.override, reason=body.reason
     )
-    return ConfirmedOut(
-        quantity=done.quantity, place=done.place_code, left=done.left, task=_task(conn, ctx.site_id, task_id)
-    )
+    task = _task(conn, ctx.site_id, task_id)
+    label = f"{task.license_plate or task.what} -> {done.place_code}"
+    record_step(conn, ctx, Step("putaway", label, done.undo))
+    return ConfirmedOut(quantity=done.quantity, place=done.place_code, left=done.left, task=task)
 
 
 class ProposalIn(BaseModel):

@@ -69,8 +69,11 @@ class NewAsn:
     number: str
     supplier_id: UUID | None = None
     lines: tuple[AsnLine, ...] = ()
+    """In total, what stands on plates included."""
     plates: tuple[AsnPlate, ...] = ()
     tags: tuple[AsnTag, ...] = ()
+    loose: tuple[AsnLine, ...] = ()
+    """Beside plates and tags; for a notice that gives no totals."""
     dock_door_id: UUID | None = None
     expected_at: datetime | None = None
     source: str = "api"
@@ -106,7 +109,7 @@ def expect(conn: Conn, ctx: Context, new: NewAsn, *, replace: bool = False) -> U
     number = new.number.strip()
     if not number or len(number) > 100:
         raise Invalid("The number has 1 to 100 characters.", field="number")
-    if not new.lines and not new.plates and not new.tags:
+    if not (new.lines or new.plates or new.tags or new.loose):
         raise Invalid("The notice is empty; it needs lines, license plates or tags.", field="lines")
     _check_partners(conn, ctx, new)
     asn_id = _make_asn(conn, ctx, new, number, replace)
@@ -233,7 +236,7 @@ def _forget_contents(conn: Conn, asn_id: UUID) -> None:
 
 
 def _items(conn: Conn, new: NewAsn) -> dict[UUID, _Item]:
-    wanted = {line.item_id for line in new.lines}
+    wanted = {line.item_id for line in (*new.lines, *new.loose)}
     wanted |= {c.item_id for p in new.plates for c in p.contents}
     wanted |= {t.item_id for t in new.tags if t.item_id is not None}
     rows = conn.execute(
@@ -388,6 +391,10 @@ def _lines(
     named: dict[tuple[UUID, UUID | None], Decimal] = defaultdict(lambda: ZERO)
     for c, quantity in contents.items():
         named[(c.item_id, c.lot_id)] += quantity
+    for line in new.loose:
+        _check_quantity(items[line.item_id], line.quantity, "lines")
+        lot_id = lot_of(conn, line.item_id, line.lot_code, line.expires_on) if line.lot_code else None
+        named[(line.item_id, lot_id)] += line.quantity
     if not new.lines:
         return named
     lines: dict[tuple[UUID, UUID | None], Decimal] = defaultdict(lambda: ZERO)

@@ -72,6 +72,8 @@ class Scanned:
     receipt_line_id: UUID | None = None
     to_scan_singly: int = 0
     """Serial-tracked pieces on the plate whose serials nobody named."""
+    entry_ids: tuple[UUID, ...] = ()
+    """What was counted, for taking it back."""
 
 
 def scan(conn: Conn, ctx: Context, receipt_id: UUID, new: NewScan) -> Scanned:
@@ -178,7 +180,7 @@ def _plate(conn: Conn, ctx: Context, receipt: Receipt, new: NewScan, plate_id: U
     more = f" {to_scan} kinds on it are kept by serial number: scan those one by one." if to_scan else ""
     return Scanned(
         "plate_counted", f"{row.code}: {units.normalize():f} units.{more}", units, license_plate_id=plate_id,
-        to_scan_singly=to_scan,
+        to_scan_singly=to_scan, entry_ids=tuple(e.id for e in entries),
     )  # fmt: skip
 
 
@@ -251,7 +253,10 @@ def _item(conn: Conn, ctx: Context, receipt: Receipt, new: NewScan, found: Resol
     words = f"{item.sku} {item.name}: {units.normalize():f} {item.base_unit}" + (
         f", lot {lot_code}" if lot_code else ""
     )
-    return Scanned("counted", words, units, found.item_id, lot_code, plate_id, entries[0].receipt_line_id)
+    return Scanned(
+        "counted", words, units, found.item_id, lot_code, plate_id, entries[0].receipt_line_id,
+        entry_ids=tuple(e.id for e in entries),
+    )  # fmt: skip
 
 
 def _serial(

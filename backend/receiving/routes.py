@@ -16,12 +16,14 @@ from backend.catalog import lot_of
 from backend.catalog.tags import NewTag, read_epc, settle_unknown
 from backend.db import Conn
 from backend.errors import Invalid, Unknown
+from backend.handheld import Step, record_step
 from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
 from backend.receiving import asn as notices
 from backend.receiving import receipt as receipts
 from backend.receiving.claim import claim_unknown
 from backend.receiving.close import close_receipt as close
 from backend.receiving.handheld import NewScan, scan
+from backend.receiving.undo import undo_of
 from backend.receiving.views import (
     AsnOut,
     AsnSummary,
@@ -283,22 +285,22 @@ class ScannedOut(BaseModel):
 )
 def scan_into_receipt(receipt_id: UUID, body: ScanIn, conn: Db, ctx: Ctx) -> ScannedOut:
     """One scan. 422 with `ask`: a field is needed; 409 with `override_possible`: send again with a reason."""
-    done = scan(
-        conn,
-        ctx,
-        receipt_id,
-        NewScan(
-            body.code,
-            body.quantity,
-            body.lot,
-            body.expires_on,
-            body.serial,
-            body.status,
-            body.reason,
-            body.onto,
-        ),
+    new = NewScan(
+        body.code,
+        body.quantity,
+        body.lot,
+        body.expires_on,
+        body.serial,
+        body.status,
+        body.reason,
+        body.onto,
     )
-    return ScannedOut(**done.__dict__, receipt=receipt_out(conn, ctx.site_id, receipt_id))
+    done = scan(conn, ctx, receipt_id, new)
+    shown = receipt_out(conn, ctx.site_id, receipt_id)
+    if done.entry_ids:
+        undo = undo_of(receipt_id, new, done, shown.dock_door.id)
+        record_step(conn, ctx, Step("receive", done.message.split(". ")[0], undo))
+    return ScannedOut(**done.__dict__, receipt=shown)
 
 
 class ShortReason(BaseModel):

@@ -104,11 +104,17 @@ def unload(conn: Conn, ctx: Context, shipment_id: UUID, code: str) -> Shipment:
 
 
 def take_off(
-    conn: Conn, ctx: Context, s: Shipment, c: Carton, evidence: dict[str, Any] | None = None
+    conn: Conn,
+    ctx: Context,
+    s: Shipment,
+    c: Carton,
+    evidence: dict[str, Any] | None = None,
+    *,
+    to: UUID | None = None,
 ) -> Shipment:
-    """The caller holds order and shipment."""
+    """To `to`, else to staging. The caller holds order and shipment."""
     ledger.move_license_plate(
-        conn, ctx, c.id, outbound_staging(conn, ctx.site_id), reason="unload", cause_kind="load", cause_id=s.id,
+        conn, ctx, c.id, to or outbound_staging(conn, ctx.site_id), reason="unload", cause_kind="load", cause_id=s.id,
         evidence={"carton": c.sscc} | (evidence or {}),
     )  # fmt: skip
     conn.execute(

@@ -14,9 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from backend import api, shipping
 from backend.api import Ctx, Db, Quantity, Site, Who, allow
 from backend.errors import Forbidden, Invalid
+from backend.handheld import Step, record_step
 from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
 from backend.shipping.shipment import Shipment as ShipmentRow
 from backend.shipping.shipment import shipments
+from backend.shipping.undo import places_of_cartons, undo_of
 
 router = api.router(tags=["shipping"])
 
@@ -148,7 +150,17 @@ class LoadScan(BaseModel):
 )
 def load_carton(shipment_id: UUID, body: LoadScan, conn: Db, ctx: Ctx) -> Shipment:
     """A carton of another vehicle is 409 with `expected`; nothing moves, the mismatch is recorded."""
-    return _shown(shipping.load(conn, ctx, shipment_id, body.code, body.door))
+    before = shipping.shipment(conn, ctx.site_id, shipment_id)
+    stood = places_of_cartons(conn, ctx.site_id, [x.carton_id for x in before.cartons])
+    after = shipping.load(conn, ctx, shipment_id, body.code, body.door)
+    loaded = {x.carton_id: x for x in after.cartons if x.loaded_at is not None}
+    for x in before.cartons:
+        if x.loaded_at is None and x.carton_id in loaded:
+            label = f"{x.sscc} -> {after.door_code or after.vehicle_code}"
+            record_step(
+                conn, ctx, Step("load", label, undo_of(before, after, x.carton_id, stood.get(x.carton_id)))
+            )
+    return _shown(after)
 
 
 class UnloadScan(BaseModel):

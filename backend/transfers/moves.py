@@ -35,11 +35,14 @@ def move_by_code(
     """Raises NotEnoughStock, SayWhichLot, Invalid. A plate moves whole; of an item, `quantity` packs as scanned."""
     found = resolve_code(conn, ctx.site_id, code)
     target = place_named(conn, ctx, to, "to_place")
+    undo: dict[str, str | list[str]] = {"place_id": str(target)}
     if found.license_plate_id is not None and found.serial is None:
         if quantity is not None:
             raise Invalid(
                 "A license plate moves whole; scan the item to take a part of it.", field="quantity"
             )
+        if found.place_id is not None:
+            undo |= {"license_plate_id": str(found.license_plate_id), "from_place_id": str(found.place_id)}
         posted = ledger.move_license_plate(
             conn, ctx, found.license_plate_id, target, reason=reason, cause_kind="transfer"
         )
@@ -47,8 +50,8 @@ def move_by_code(
         posted = _move_item(conn, ctx, found, from_, target, quantity, lot, to_status, reason)
     if not posted:
         raise Conflict(f"{found.code} holds nothing, or is there already.", field="code")
-    label = f"{found.code} -> {to}"
-    record_step(conn, ctx, Step("move", label, {"movement_ids": [str(p.movement_id) for p in posted]}))
+    undo["movement_ids"] = [str(p.movement_id) for p in posted]
+    record_step(conn, ctx, Step("move", f"{found.sku or found.code} -> {to}", dict(undo)))
     return posted
 
 

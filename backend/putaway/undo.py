@@ -1,0 +1,57 @@
+"""Taking back a person's last putaway: the goods go back to where they stood, and the task is theirs again."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from backend import ledger
+from backend.context import Context
+from backend.db import Conn
+from backend.errors import Conflict
+from backend.live.announce import announce
+from backend.putaway.tasks import loads_on_plate
+
+
+def undo_confirm(conn: Conn, ctx: Context, undo: dict[str, Any]) -> None:
+    """Raises Conflict where the goods were moved on, taken from or promised since."""
+    task_id = UUID(undo["task_id"])
+    row = conn.execute(
+        "select license_plate_id, from_place_id from putaway_task where site_id = %s and id = %s for update",
+        [ctx.site_id, task_id],
+    ).fetchone()
+    assert row is not None
+    plate_id, from_place_id = row
+    if plate_id is None:
+        _loose_back(conn, ctx, undo)
+    else:
+        _plate_back(conn, ctx, undo, plate_id, from_place_id)
+    conn.execute(
+        """update putaway_task set state = 'claimed', claimed_by = %s, claimed_at = coalesce(claimed_at, %s), quantity = %s,
+                  place_id = null, overridden = false, done_by = null, done_at = null where id = %s""",
+        [ctx.actor, ctx.now, Decimal(undo["quantity"]), task_id],
+    )
+    announce(conn, ctx.site_id, "tasks", task_id)
+
+
+def _loose_back(conn: Conn, ctx: Context, undo: dict[str, Any]) -> None:
+    try:
+        for movement_id in reversed(undo["movement_ids"]):
+            ledger.reverse(conn, ctx, UUID(movement_id), "undone by the worker")
+    except ledger.NotEnoughStock as e:
+        raise Conflict(f"The goods were taken or promised to an order since. {e.detail}") from e
+
+
+def _plate_back(conn: Conn, ctx: Context, undo: dict[str, Any], plate_id: UUID, from_place_id: UUID) -> None:
+    there = loads_on_plate(conn, ctx.site_id, plate_id, UUID(undo["place_id"]))
+    if sum((load.quantity for load in there), Decimal(0)) != Decimal(undo["quantity"]):
+        raise Conflict("Something was taken from this license plate since; move it by hand.")
+    ledger.move_license_plate(
+        conn, ctx, plate_id, from_place_id, reason="undone by the worker", cause_kind="putaway",
+        cause_id=UUID(undo["task_id"]),
+    )  # fmt: skip
+    if undo["parent_id"] is not None:
+        conn.execute(
+            "update license_plate set parent_id = %s where id = %s", [UUID(undo["parent_id"]), plate_id]
+        )
