@@ -133,6 +133,7 @@ CONSTRAINTS: dict[str, tuple[type[Refused], str, str | None]] = {
         "their_key",
     ),
     "app_user_username_unique": (Conflict, "A user with this name exists already.", "username"),
+    "balance_serial_is_one": (Conflict, "This serial is there already; a serial exists once.", "serial"),
     "balance_serial_once": (Conflict, "This serial is in stock already; a serial exists once.", "serial"),
     "balance_on_hand_not_negative": (Conflict, "There is less on hand than this takes.", "quantity"),
     "balance_reserved_within_on_hand": (

@@ -72,6 +72,7 @@ create table balance (
     reserved         numeric(18, 6) not null default 0 constraint balance_reserved_not_negative check (reserved >= 0),
     updated_at       timestamptz not null default clock_timestamp(),
     constraint balance_reserved_within_on_hand check (reserved <= on_hand),
+    constraint balance_serial_is_one check (serial is null or on_hand <= 1),
     constraint balance_reserved_is_available check (reserved = 0 or status = 'available'),
     constraint balance_key_unique unique nulls not distinct
         (site_id, place_id, item_id, lot_id, serial, license_plate_id, owner_id, status)

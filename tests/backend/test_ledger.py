@@ -72,6 +72,8 @@ def test_a_serial_is_in_stock_once(conn: Conn, warehouse: Warehouse) -> None:
     put_stock(conn, warehouse, "DRILL-X", "A-01-1", "1", serial="S1")
     with pytest.raises(psycopg.errors.UniqueViolation, match="balance_serial_once"):
         put_stock(conn, warehouse, "DRILL-X", "A-01-2", "1", serial="S1")
+    with pytest.raises(psycopg.errors.CheckViolation, match="balance_serial_is_one"):
+        put_stock(conn, warehouse, "DRILL-X", "A-01-1", "1", serial="S1")
     with conn.transaction():
         ledger.post(conn, warehouse.ctx(), [move(warehouse, "DRILL-X", "1", "A-01-1", "A-01-2", serial="S1")])
     assert on_hand(conn, warehouse, "DRILL-X", "A-01-2") == 1
