@@ -1,4 +1,4 @@
-"""`ingest_reads_per_s` and its ratio to a raw COPY; `ingest_passages_per_s`.
+"""`ingest_reads_per_s` and its ratio to a raw COPY; `ingest_passages_per_s`; `ingest_received_per_s`, into the ledger.
 
 Tag reads go from an MQTT publish through the broker and ingest into committed rows, deduplicated, until the commit
 ack is back. Broker, database (durable), ingest and publisher share this machine. The yardstick of the ratio is the
@@ -25,6 +25,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from backend.db import Conn, connect
 from backend.ids import new_id
 from backend.migrate import migrate
+from device_drivers.gs1 import sgtin96_hex
 from edge import messages
 from edge.messages import Ack, Event, EventBatch, EventData, TagPassage, TagSighting, TagsPassed, TagsSeen
 from edge.uplink import Broker
@@ -37,6 +38,7 @@ READS_A_EVENT, EVENTS_A_MESSAGE, MESSAGES = 50, 20, 400
 EPCS = 5000
 WINDOW = 32
 PASSAGES = 3000
+RECEIVED = 1000
 
 INGEST = "import sys, threading; from backend import ingest; ingest.run(sys.argv[1], sys.argv[2], threading.Event())"
 
@@ -55,6 +57,7 @@ def measure() -> Iterator[dict[str, Any]]:
                     _run(broker, sender, list(_reads(sender, 20)))  # everything is warm
                     yield from _reads_and_ratio(conn, broker, sender)
                     yield from _passages(broker, sender)
+                    yield from _into_the_ledger(conn, broker, sender)
                 finally:
                     ingest.kill()
                     ingest.wait()
@@ -83,6 +86,18 @@ def _passages(broker: EmbeddedBroker, sender: Sender) -> Iterator[dict[str, Any]
            "seconds": round(seconds, 2)}  # fmt: skip
 
 
+def _into_the_ledger(conn: Conn, broker: EmbeddedBroker, sender: Sender) -> Iterator[dict[str, Any]]:
+    """Passages of one tagged unit each through an inbound door: each is received, and a movement."""
+    conn.execute("update device set purpose = 'inbound' where code = 'door-1'")
+    events = [_passage(n, sgtin96_hex("06412345000012", 7, n)) for n in range(RECEIVED)]
+    batches = [_batch(sender, events[i : i + 25]) for i in range(0, RECEIVED, 25)]
+    seconds = _run(broker, sender, batches)
+    moved = conn.execute("select count(*) from movement").fetchall()[0][0]
+    assert moved == RECEIVED, f"{moved} of {RECEIVED} are movements"
+    yield {"figure": "ingest_received_per_s", "value": round(RECEIVED / seconds), "unit": "passages/s", "must": 100,
+           "seconds": round(seconds, 2)}  # fmt: skip
+
+
 def _reads(sender: Sender, messages_: int) -> Iterator[bytes]:
     now = datetime.now(UTC)
     number = 0
@@ -101,10 +116,10 @@ def _reads(sender: Sender, messages_: int) -> Iterator[bytes]:
         yield _batch(sender, events)
 
 
-def _passage(number: int) -> TagsPassed:
+def _passage(number: int, epc: str | None = None) -> TagsPassed:
     now = datetime.now(UTC)
     tag = TagPassage(
-        epc=f"3034257BF7194E40{number:08X}", confidence=0.98, reads=20, first_at=now, last_at=now
+        epc=epc or f"3034257BF7194E40{number:08X}", confidence=0.98, reads=20, first_at=now, last_at=now
     )
     return TagsPassed(portal="door-1", passage_id=secrets.token_hex(8), direction="in", tags=[tag])
 
