@@ -1,0 +1,156 @@
+"""Customers: the CRM sends orders over the API with a token of its own; others phone, and are typed into the ERP."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import structlog
+
+from backend.integration.erp.connect import connect
+from backend.integration.erp.connector import Connector, ErpError, NewLine, NewOrder
+from stowage.demo.api import Account, Refused
+from stowage.demo.catalog import Item, catalog
+from stowage.demo.crm import Crm
+from stowage.demo.loads import partner_of
+from stowage.demo.pace import Pace
+from stowage.demo.truth import Truth
+
+log = structlog.get_logger(__name__)
+
+LIKED = {"A": 6, "B": 3, "C": 1}
+BUYS = {
+    "C-MARKT": ("grocery", "supplies"),
+    "C-CLINIC": ("cold chain", "medical"),
+    "C-BIKES": ("parts", "tools"),
+    "C-CAFE": ("grocery", "cold chain"),
+    "C-WEB": ("grocery", "medical", "parts", "tools"),
+}
+IN_FASHION = "COLD-INS-3"
+"""Everybody wants it until the CRM is told to stop recommending it: it runs low within minutes."""
+ENOUGH_ORDERS = 7
+"""With so many still to pick, customers wait: two people pick them."""
+HEAVIEST_ORDER_G = Decimal(20_000)
+FIRST_ORDERS = 4
+
+
+def basket(chance: random.Random, customer: str, recommends: Callable[[str], bool]) -> list[tuple[Item, int]]:
+    """One to three items, not heavier than a person carries."""
+    goods = [i for i in catalog().items if i.category in BUYS[customer] and recommends(i.sku)]
+    found: dict[str, tuple[Item, int]] = {}
+    left_g = HEAVIEST_ORDER_G
+    for _ in range(chance.choice((1, 2, 2, 3))):
+        if not goods:
+            break
+        item = chance.choices(goods, [LIKED[i.velocity] * (3 if i.sku == IN_FASHION else 1) for i in goods])[
+            0
+        ]
+        most = min(
+            int(left_g // item.weight_g), 10 if item.sku == IN_FASHION else 1 if item.serial_tracked else 8
+        )
+        if item.sku not in found and most >= 1:
+            quantity = (
+                chance.randint(6, most) if item.sku == IN_FASHION and most >= 6 else chance.randint(1, most)
+            )
+            found[item.sku] = (item, quantity)
+            left_g -= item.weight_g * quantity
+    return list(found.values())
+
+
+class CrmCustomers:
+    """Orders as a CRM sends them: with its own number, over an API token that may only integrate."""
+
+    def __init__(
+        self, integrator: Account, crm: Crm, truth: Truth, pace: Pace, chance: random.Random
+    ) -> None:
+        self._api, self._crm, self._truth, self._pace, self._chance = integrator, crm, truth, pace, chance
+        self._has_token = False
+        self._made = 0
+
+    def buy(self) -> None:
+        if not self._has_token:
+            issued = self._api.post(
+                "/api-tokens", {"name": "Demo CRM", "roles": ["integrator"], "valid_days": 1}
+            )
+            self._api.use_token(issued["token"])
+            self._has_token = True
+        waiting = sum(
+            len(self._api.get("/sales-orders", state=s, limit=30)["items"]) for s in ("allocated", "picking")
+        )
+        if waiting < ENOUGH_ORDERS:
+            self._order()
+        self._pace.wait(4 if self._made < FIRST_ORDERS else self._chance.uniform(12, 25))
+
+    def _order(self) -> None:
+        customer = "C-CLINIC" if self._chance.random() < 0.35 else self._chance.choice(list(BUYS))
+        goods = basket(self._chance, customer, self._crm.recommends)
+        if not goods:
+            return
+        number = f"CRM-{self._chance.randrange(10**7):07d}"
+        due_at = datetime.now(UTC) + timedelta(hours=self._chance.choice((2, 4, 6, 24)))
+        who = partner_of(customer)
+        body: dict[str, Any] = {
+            "source": "crm", "external_number": number, "customer_code": customer, "due_at": due_at.isoformat(),
+            "priority": self._chance.choice((3, 5, 5, 5, 7)), "ship_to": {"name": who.name, "city": who.city},
+            "lines": [{"sku": i.sku, "quantity": str(n)} for i, n in goods],
+        }  # fmt: skip
+        try:
+            made = self._api.post("/sales-orders", body)
+        except Refused as refused:
+            log.info("order_refused", number=number, why=str(refused))
+            return
+        self._made += 1
+        self._truth.note(
+            "ordered", order=made["number"], customer=customer, by="crm", goods={i.sku: n for i, n in goods}
+        )
+
+
+class PhoneCustomers:
+    """Orders typed into the ERP by its own users; the backend finds them there. The ERP may be away."""
+
+    EVERY_S, PATIENCE_S = 70.0, 15.0
+
+    def __init__(
+        self, erp_url: Callable[[], str | None], crm: Crm, truth: Truth, pace: Pace, chance: random.Random
+    ) -> None:
+        self._erp_url, self._crm, self._truth, self._pace, self._chance = erp_url, crm, truth, pace, chance
+        self._erp: tuple[str, Connector] | None = None
+        self._next_at = time.monotonic() + 20 / pace.speed
+
+    def buy(self) -> None:
+        self._pace.wait(3)
+        if time.monotonic() < self._next_at:
+            return
+        erp = self._connector()
+        if erp is None:
+            return
+        customer = self._chance.choice(list(BUYS))
+        goods = basket(self._chance, customer, self._crm.recommends)
+        self._next_at = time.monotonic() + self.EVERY_S / self._pace.speed
+        if not goods:
+            return
+        number = f"TEL-{self._chance.randrange(10**7):07d}"
+        lines = tuple(NewLine(i.sku, Decimal(n)) for i, n in goods)
+        try:
+            sale = erp.create_sale(
+                NewOrder(number, customer, lines, datetime.now(UTC).date(), "by telephone")
+            )
+        except ErpError as e:
+            log.info("sale_not_made", why=str(e))
+            self._next_at = time.monotonic() + self.PATIENCE_S
+            return
+        self._truth.note(
+            "ordered", order=sale.number, customer=customer, by="erp", goods={i.sku: n for i, n in goods}
+        )
+
+    def _connector(self) -> Connector | None:
+        url = self._erp_url()
+        if url is None:
+            return None
+        if self._erp is None or self._erp[0] != url:
+            self._erp = (url, connect(url))
+        return self._erp[1]

@@ -1,0 +1,138 @@
+"""The demo's world: it drives the emulated devices, and its people, suppliers and customers live in it until told to stop.
+
+Each actor is a thread that does one step after another. The API or the ERP going away only makes them wait; what the
+world remembers over its own restart is physical (`truth`), everything else it asks for again. To add an actor: one line
+in `_actors`.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import structlog
+
+from stowage.config import NO_ERP, Settings
+from stowage.demo.api import Account, Refused
+from stowage.demo.bench import Bench
+from stowage.demo.cold_room import ColdRoom
+from stowage.demo.crm import Crm
+from stowage.demo.customers import CrmCustomers, PhoneCustomers
+from stowage.demo.devices import Devices, one_mishap
+from stowage.demo.doors import Doors
+from stowage.demo.lead import Lead
+from stowage.demo.pace import Pace, Stopped
+from stowage.demo.seed import ACCOUNTS, read_world
+from stowage.demo.suppliers import INBOUND, Suppliers, Trucks, unload_at
+from stowage.demo.truth import Truth
+from stowage.demo.workers import Hall, Worker
+from stowage.parts import tryton
+
+log = structlog.get_logger(__name__)
+
+Step = Callable[[], None]
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Returns when `stop` is set."""
+    world = read_world(settings)
+    home = settings.data_dir / "demo"
+    with ExitStack() as stack:
+        truth = Truth(home / "truth.jsonl")
+        stack.callback(truth.close)
+        devices = stack.enter_context(Devices(settings, world))
+        crm = stack.enter_context(Crm(world.webhook_port, world.webhook_secret, home / "crm.jsonl"))
+        log.info("demo_crm", address=f"http://127.0.0.1:{world.webhook_port}/")
+        pace = Pace(settings.demo_speed, stop)
+        seed = f"{world.seed}/{len(truth.facts)}"  # after a restart the world goes on, it does not begin anew
+        threads = [
+            threading.Thread(target=_live, args=[name, step, pace], name=name, daemon=True)
+            for name, step in _actors(settings, devices, crm, truth, pace, seed)
+        ]
+        for thread in threads:
+            thread.start()
+        stop.wait()
+        for thread in threads:
+            thread.join(timeout=5)
+
+
+def _actors(
+    settings: Settings, devices: Devices, crm: Crm, truth: Truth, pace: Pace, seed: str
+) -> Iterator[tuple[str, Step]]:
+    def chance(name: str) -> random.Random:
+        return random.Random(f"{seed}/{name}")
+
+    host = "127.0.0.1" if settings.http_host in ("0.0.0.0", "::") else settings.http_host
+    address = f"http://{f'[{host}]' if ':' in host else host}:{settings.http_port}"
+    passwords = {a.username: a.password for a in ACCOUNTS}
+
+    def account(username: str) -> Account:
+        return Account(address, username, passwords[username], pace)
+
+    doors = Doors(devices, pace, chance("doors"))
+    bench = Bench(devices, truth, pace, chance("bench"))
+    cold = ColdRoom(devices, pace, truth, chance("cold room"))
+    hall, trucks = Hall(), Trucks(truth)
+    lena = account("lena")
+
+    yield (
+        "suppliers",
+        Suppliers(
+            account("ivan"),
+            lena,
+            trucks,
+            truth,
+            pace,
+            chance("suppliers"),
+            has_erp=settings.erp_url != NO_ERP,
+        ).plan,
+    )
+    for door in INBOUND:
+        yield door, unload_at(door, trucks, doors, truth, pace)
+    for name, duties in (
+        ("wendy", "load pack pick count putaway"),
+        ("walter", "putaway count pick pack load"),
+    ):
+        yield name, Worker(account(name), duties, hall, bench, doors, cold, truth, pace, chance(name)).work
+    yield "lena", Lead(lena, trucks, truth, pace, chance("lena")).work
+    yield "crm customers", CrmCustomers(account("ivan"), crm, truth, pace, chance("crm")).buy
+    yield "phone customers", PhoneCustomers(lambda: erp_url(settings), crm, truth, pace, chance("phone")).buy
+    yield "cold room", cold.breathe
+    mishaps = chance("mishaps")
+    yield "mishaps", lambda: one_mishap(devices, mishaps, pace)
+
+
+def _live(name: str, step: Step, pace: Pace) -> None:
+    """Step after step. What goes wrong is said once and tried again: the world does not end."""
+    pause_s = 1.0
+    while True:
+        try:
+            step()
+            pause_s = 1.0
+            continue
+        except Stopped:
+            return
+        except Refused as refused:
+            log.info("refused", actor=name, why=str(refused))
+        except Exception:
+            log.exception("actor_failed", actor=name)
+        try:
+            pace.really(pause_s)
+        except Stopped:
+            return
+        pause_s = min(pause_s * 2, 30)
+
+
+def erp_url(settings: Settings) -> str | None:
+    """The ERP's address as one of its users knows it; None while there is none. The embedded one comes up later than we."""
+    if settings.erp_url is not None:
+        return None if settings.erp_url == NO_ERP else settings.erp_url
+    folder = settings.data_dir / "tryton"
+    try:
+        port = int((folder / "port").read_text(encoding="utf-8"))
+        password = (folder / "password").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
+    return f"tryton+http://{tryton.LOGIN}:{password}@127.0.0.1:{port}/{tryton.DATABASE}"
