@@ -16,12 +16,16 @@ import time
 import tomllib
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
+from uuid import UUID
 
 import typer
 
 from stowage import config, logs
 from stowage.config import Settings, SettingsInvalid
+
+if TYPE_CHECKING:
+    from backend.db import Conn
 
 app = typer.Typer(
     help="Stowage: an open system for connected warehouses.",
@@ -46,7 +50,8 @@ def _is_a_sentence(e: Exception) -> bool:
     """Errors whose text is made for the person at the terminal. Rooms are imported only when they were used."""
     kinds = [("stowage.run", "CannotRun"), ("stowage.backup", "BackupFailed"), ("backend.migrate", "CannotMigrate"),
              ("backend.db", "DatabaseUnreachable"), ("stowage.parts", "PartFailed"), ("edge.config", "BadConfig"),
-             ("edge.spool", "SpoolError"), ("edge.enrol", "EnrolmentFailed")]  # fmt: skip
+             ("edge.spool", "SpoolError"), ("edge.enrol", "EnrolmentFailed"),
+             ("backend.errors", "Refused")]  # fmt: skip
     return any(isinstance(e, getattr(sys.modules.get(module), name, ())) for module, name in kinds)
 
 
@@ -239,6 +244,37 @@ def restore(file: Annotated[Path, typer.Argument(help="A file that `stowage back
         print(read_back(url, file))
 
 
+@app.command("import")
+def import_file(
+    kind: Annotated[
+        str, typer.Argument(help="items, places, partners, supplier-items, opening-stock or asns.")
+    ],
+    file: Annotated[Path, typer.Argument(help="A CSV file.")],
+    site: Annotated[
+        str | None, typer.Option(help="Code of the site; needed where there are several.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would happen.")] = False,
+) -> None:
+    """Take a CSV file into the database: all of it, or nothing and every error with its row."""
+    from backend.catalog.imports import decode, import_csv
+    from backend.context import system_context
+    from backend.db import connect
+
+    try:
+        text = decode(file.read_bytes())
+    except OSError as e:
+        _end(f"cannot read {file}: {e.strerror}", 2)
+    with _with_database(config.load()) as url, connect(url) as connection:
+        context = system_context("job:stowage import", _site(connection, site))
+        report = import_csv(connection, context, kind, text, dry_run, file_name=file.name)
+    for error in report.errors:
+        print(f"{file}:{error.row}: {error.column or ''}: {error.detail}  ({error.value!r})")
+    if report.errors:
+        _end(f"{len(report.errors)} errors in {report.rows} rows; nothing was imported", 1)
+    what = f"{report.rows} rows: {report.created} new, {report.updated} changed"
+    print(f"{what}; nothing was imported, as you asked" if dry_run else f"imported {what}")
+
+
 @app.command()
 def settings() -> None:
     """Print the table of all settings."""
@@ -293,6 +329,17 @@ def _broker(settings: Settings) -> str:
 
 def _erp(settings: Settings) -> str | None:
     return None if settings.erp_url == config.NO_ERP else settings.erp_url
+
+
+def _site(connection: Conn, code: str | None) -> UUID:
+    """The site of that code, or the only one."""
+    found = connection.execute("SELECT code, id FROM site ORDER BY code").fetchall()
+    chosen = [site_id for each, site_id in found if code in (None, each)]
+    if len(chosen) == 1:
+        return UUID(str(chosen[0]))
+    if not found:
+        _end("there is no site yet; make one on the screen, or with POST /api/v1/sites", 1)
+    _end(f"name the site with --site: {', '.join(each for each, _ in found)}", 2)
 
 
 def _agent_data_dir(path: Path) -> Path:

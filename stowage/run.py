@@ -367,9 +367,15 @@ class Run:
             self._program("demo", ["demo"])
 
     def _program(
-        self, name: str, arguments: list[str], *, is_ready: Callable[[], bool] | None = None
+        self,
+        name: str,
+        arguments: list[str],
+        *,
+        is_ready: Callable[[], bool] | None = None,
+        why_not: Callable[[], str] = lambda: "",
     ) -> Keeper:
-        program = Program(name, arguments, self._environment, self.places.log(name), is_ready=is_ready)
+        log = self.places.log(name)
+        program = Program(name, arguments, self._environment, log, is_ready=is_ready, why_not=why_not)
         keeper = Keeper(program, self.say)
         self._kept.append(keeper)
         program.start()

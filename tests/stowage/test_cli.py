@@ -11,6 +11,8 @@ import jsonschema
 import psycopg
 import pytest
 
+from backend.catalog.sites import create_site
+from backend.db import connect
 from backend.migrate import migrate
 from stowage.config import Settings, markdown_table
 from stowage.doctor import Finding, examine
@@ -39,7 +41,7 @@ def finding(settings: Settings, name: str) -> Finding:
 def test_help_names_every_command() -> None:
     said = stowage("--help").stdout
     for command in (
-        "run", "api", "ingest", "worker", "edge", "migrate", "verify", "doctor", "backup", "restore",
+        "run", "api", "ingest", "worker", "edge", "migrate", "verify", "doctor", "backup", "restore", "import",
         "settings", "schema",
     ):  # fmt: skip
         assert f" {command} " in said, command
@@ -78,11 +80,36 @@ def test_migrate_verify_backup_and_restore_work_on_the_embedded_database_when_no
     assert stowage("admin", "Not a name", **here).returncode == 2
     done = stowage("backup", str(tmp_path / "b.stowage"), **here)
     assert done.returncode == 0, done.stderr
-    done = stowage("restore", str(tmp_path / "b.stowage"), **there)
+    done = stowage("restore", "import", str(tmp_path / "b.stowage"), **there)
     assert "restored" in done.stdout, done.stderr
-    done = stowage("restore", str(tmp_path / "b.stowage"), **there)
+    done = stowage("restore", "import", str(tmp_path / "b.stowage"), **there)
     assert done.returncode == 1
     assert done.stderr.startswith("stowage: the database is not empty")
+
+
+def test_import_takes_all_of_a_file_or_says_every_error_with_its_row(tmp_path: Path) -> None:
+    with EmbeddedPostgres(tmp_path / "db", durable=False) as url:
+        migrate(url)
+        here = {"STOWAGE_DATABASE_URL": url}
+        good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+        good.write_text("sku,name,base_unit\nA-1,Bolt,each\nA-2,Nut,each\n")
+        bad.write_text("sku,name,base_unit,gtin\nB-1,Washer,each,4006381333930\nB-2,,each,\n")
+        assert "there is no site yet" in stowage("import", "items", str(good), **here).stderr
+        with connect(url) as connection:
+            create_site(connection, code="HEL1", name="Helsinki", time_zone="Europe/Helsinki")
+        assert (
+            "nothing was imported, as you asked"
+            in stowage("import", "items", str(good), "--dry-run", **here).stdout
+        )
+        assert stowage("import", "items", str(good), **here).stdout == "imported 2 rows: 2 new, 0 changed\n"
+        done = stowage("import", "items", str(bad), **here)
+        assert done.returncode == 1
+        assert f"{bad}:2: gtin: " in done.stdout
+        assert f"{bad}:3: name: " in done.stdout
+        assert "2 errors in 2 rows; nothing was imported" in done.stderr
+        assert "There is no import of 'things'" in stowage("import", "things", str(good), **here).stderr
+        with connect(url) as connection:
+            assert connection.execute("SELECT count(*) FROM item").fetchone() == (2,)
 
 
 def test_verify_on_an_unreachable_database_is_a_sentence() -> None:
