@@ -35,6 +35,7 @@ def decode_cursor(cursor: str | None, parts: int) -> list[str] | None:
         return None
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        json.dumps(values, ensure_ascii=False).encode()  # a lone surrogate is no text
     except (ValueError, binascii.Error) as e:
         raise Invalid("The cursor is not one of ours; start without it.", field="cursor") from e
     if not isinstance(values, list) or len(values) != parts or not all(isinstance(v, str) for v in values):
