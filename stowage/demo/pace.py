@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import threading
-from typing import Protocol
 
-WALK_M_S = 1.4
+WALK_M_S = 2.8
+"""They ride: pallet trucks and scooters."""
 
 
 class Stopped(Exception):
     """The world is told to end; every wait raises it, so that nobody finishes a long walk first."""
-
-
-class Spot(Protocol):
-    @property
-    def xy(self) -> tuple[float, float]: ...
 
 
 class Pace:

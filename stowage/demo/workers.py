@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from typing import Any
 
@@ -31,7 +31,7 @@ TOTES = [f"TOTE-{n:02d}" for n in range(1, 11)]
 SHARE_WRONG_BIN = 0.07
 SHARE_NOT_SCANNED = 0.1
 """Cartons carried out without a scan: the portal sees them all the same."""
-PORTAL_WITHIN_S = 6.0
+MOST_SHIPMENTS = 3
 
 
 class Hall:
@@ -242,42 +242,47 @@ class Worker:
             return True
 
     def _load(self) -> bool:
+        """Up to three shipments in one walk to the door."""
         shipments = [
             *self._api.pages("/shipments", state="planned"),
             *self._api.pages("/shipments", state="loading"),
         ]
-        for shipment in reversed(shipments):
-            if any(o["state"] not in ("packed", "loaded") for o in shipment["orders"]):
-                continue
-            ready = [c for c in shipment["cartons"] if c["state"] == "closed"]
-            if not ready:
-                continue
-            with self._hall.take(shipment["id"]) as mine:
-                if mine:
-                    self._carry_out(shipment, ready)
-                    return True
-        return False
+        with ExitStack() as mine:
+            chosen = []
+            for shipment in reversed(shipments):
+                packed = all(o["state"] in ("packed", "loaded") for o in shipment["orders"])
+                ready = [c["sscc"] for c in shipment["cartons"] if c["state"] == "closed"]
+                if packed and ready and mine.enter_context(self._hall.take(shipment["id"])):
+                    chosen.append((shipment, ready))
+                if len(chosen) == MOST_SHIPMENTS:
+                    break
+            if chosen:
+                self._carry_out(chosen)
+            return bool(chosen)
 
-    def _carry_out(self, shipment: dict[str, Any], cartons: list[dict[str, Any]]) -> None:
+    def _carry_out(self, shipments: list[tuple[dict[str, Any], list[str]]]) -> None:
         self._go(BENCH)
         self._go(DOCK_OUT)
-        for carton in cartons:
-            if self._chance.random() >= SHARE_NOT_SCANNED:
-                self._scan_onto(shipment, carton["sscc"])
-                self._pace.wait(1)
+        cartons = [sscc for _, ready in shipments for sscc in ready]
+        for shipment, ready in shipments:
+            for sscc in ready:
+                if self._chance.random() >= SHARE_NOT_SCANNED:
+                    self._scan_onto(shipment, sscc)
+                    self._pace.wait(1)
         length = len(catalog().gs1_company_prefix)
-        self._doors.carry_out(DOCK_OUT, [sscc96_hex(c["sscc"], length) for c in cartons])
+        self._doors.carry_out(DOCK_OUT, [sscc96_hex(sscc, length) for sscc in cartons])
         self._truth.note(
             "carried_out",
-            shipment=shipment["number"],
-            cartons=[c["sscc"] for c in cartons],
+            shipments=[s["number"] for s, _ in shipments],
+            cartons=cartons,
             by=self._api.username,
         )
-        self._pace.really(2)
-        present = self._api.get(f"/shipments/{shipment['id']}")
-        for carton in present["cartons"]:
-            if carton["sscc"] in {c["sscc"] for c in cartons} and carton["state"] == "closed":
-                self._scan_onto(shipment, carton["sscc"])  # neither scanned nor heard
+        self._pace.really(1)
+        for shipment, ready in shipments:
+            present = self._api.get(f"/shipments/{shipment['id']}")
+            for carton in present["cartons"]:
+                if carton["sscc"] in ready and carton["state"] == "closed":
+                    self._scan_onto(shipment, carton["sscc"])  # neither scanned nor heard
 
     def _scan_onto(self, shipment: dict[str, Any], sscc: str) -> None:
         try:
