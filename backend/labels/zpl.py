@@ -131,4 +131,4 @@ def _content_words(c: Content) -> str:
             f" sn {c.serial}" if c.serial else "",
         ]
     )
-    return f"{quantity}  {c.sku} {c.name[:28]}{more}"
+    return f"{quantity} {c.sku} {c.name[:28]}{more}"

@@ -54,6 +54,8 @@ def commission(conn: Conn, ctx: Context, new: NewTag, *, origin: str = "commissi
     epc = read_epc(new.epc)
     if (new.item_id is None) == (new.license_plate_id is None):
         raise Invalid("A tag stands for an item or for a license plate; say one of the two.", field="item_id")
+    if conn.execute("select 1 from tag where epc = %s and state = 'active'", [epc]).fetchone():
+        raise _in_use(conn, epc)
     serial = _check_item(conn, epc, new) if new.item_id is not None else None
     if new.license_plate_id is not None:
         _check_plate(conn, ctx, epc, new.license_plate_id)
@@ -73,18 +75,22 @@ def commission(conn: Conn, ctx: Context, new: NewTag, *, origin: str = "commissi
             origin,
         ],
     ).fetchone()
-    if made is None:
-        raise TagInUse(
-            f"{epc} already stands for {describe(conn, epc)}. Re-tag that one, or take another tag.",
-            field="epc",
-            epc=epc,
-        )
+    if made is None:  # somebody else was faster
+        raise _in_use(conn, epc)
     conn.execute(
         """update unknown_tag set state = 'claimed', settled_at = %s, settled_by = %s, tag_id = %s
            where site_id = %s and epc = %s and state = 'open'""",
         [ctx.now, ctx.actor, tag_id, ctx.site_id, epc],
     )
     return tag_id
+
+
+def _in_use(conn: Conn, epc: str) -> TagInUse:
+    return TagInUse(
+        f"{epc} already stands for {describe(conn, epc)}. Re-tag that one, or take another tag.",
+        field="epc",
+        epc=epc,
+    )
 
 
 def describe(conn: Conn, epc: str) -> str:
