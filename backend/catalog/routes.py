@@ -649,7 +649,7 @@ _SEARCHES = [
     ("tag", "select t.epc, t.epc, coalesce(i.name, '') from tag t left join item i on i.id = t.item_id where t.epc like upper(%(q)s) or t.serial ilike %(q)s order by t.commissioned_at desc limit 8"),
     ("lot", "select l.id::text, l.code, i.name from lot l join item i on i.id = l.item_id where l.code ilike %(q)s order by l.created_at desc limit 8"),
     ("partner", "select id::text, code, name from partner where code ilike %(q)s or name ilike %(q)s order by code limit 8"),
-    ("sales_order", "select id::text, number, state from sales_order where site_id = %(site)s and number ilike %(q)s order by created_at desc limit 8"),
+    ("sales_order", "select id::text, number, state from sales_order where site_id = %(site)s and number ilike %(q)s order by received_at desc limit 8"),
     ("asn", "select id::text, number, state from asn where site_id = %(site)s and number ilike %(q)s order by created_at desc limit 8"),
 ]  # fmt: skip
 
