@@ -82,7 +82,9 @@ class Tryton:
         if not wait_until(self.ready, 90, while_running=self._child):
             why = last_lines(self.data_dir / "trytond.log")
             self.stop()
-            raise PartFailed(f"the ERP server (Tryton) did not start: {why or 'no output'}; see {self.data_dir / 'trytond.log'}")
+            raise PartFailed(
+                f"the ERP server (Tryton) did not start: {why or 'no output'}; see {self.data_dir / 'trytond.log'}"
+            )
         return self.url
 
     @property
@@ -197,7 +199,9 @@ def prepare(cache_dir: Path, progress: Callable[[str], None] = lambda step: None
                 _make(folder, progress)
                 done.touch()
     except OSError as e:
-        raise PartFailed(f"cannot prepare the ERP in {folder}: {e.strerror or e}; free disk space or set STOWAGE_TRYTON_CACHE") from e
+        raise PartFailed(
+            f"cannot prepare the ERP in {folder}: {e.strerror or e}; free disk space or set STOWAGE_TRYTON_CACHE"
+        ) from e
     return folder
 
 
@@ -235,16 +239,24 @@ def _python(environment: Path, program: str, *arguments: str | Path) -> list[str
 
 def _child_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Ours without what would let our packages into Tryton's interpreter."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON") and k not in ("VIRTUAL_ENV", "TRYTOND_CONFIG")}
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.startswith("PYTHON") and k not in ("VIRTUAL_ENV", "TRYTOND_CONFIG")
+    }
     return {**kept, **(extra or {})}
 
 
 def _run(command: list[str | Path], env: Mapping[str, str] | None = None, given: str = "") -> None:
     words = [str(word) for word in command]
-    done = subprocess.run(words, env=_child_environment(env), input=given, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words, env=_child_environment(env), input=given, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         last = " | ".join(line.strip() for line in (done.stderr or done.stdout).splitlines()[-3:])
-        raise PartFailed(f"preparing the ERP (Tryton) failed at `{' '.join(words[:4])}`: {last or 'no output'}")
+        raise PartFailed(
+            f"preparing the ERP (Tryton) failed at `{' '.join(words[:4])}`: {last or 'no output'}"
+        )
 
 
 @contextlib.contextmanager

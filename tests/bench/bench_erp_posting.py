@@ -35,7 +35,9 @@ MUST = 15
 
 
 def make_items(erp: TrytonConnector) -> list[str]:
-    (like,) = list(erp._search("product.template", [("code", "=", "PACK-TAPE-66")], ["default_uom", "account_category"]))
+    (like,) = list(
+        erp._search("product.template", [("code", "=", "PACK-TAPE-66")], ["default_uom", "account_category"])
+    )
     codes = [f"BENCH-{n:03}" for n in range(ITEMS)]
     for start in range(0, ITEMS, 20):
         erp._rpc.call(
@@ -85,7 +87,9 @@ def burst(conn: Conn, server: Tryton) -> dict[str, Any]:
     orders.poll(conn, erp, datetime.now(UTC))
     sales = conn.execute("select id from sales_order order by number").fetchall()
 
-    def move(code: str, quantity: int, source: str, target: str, cause: str, cause_id: Any, **evidence: object) -> ledger.Move:
+    def move(
+        code: str, quantity: int, source: str, target: str, cause: str, cause_id: Any, **evidence: object
+    ) -> ledger.Move:
         return ledger.Move(items[code], Decimal(quantity), ledger.Spot(places[source]), ledger.Spot(places[target]), cause, cause,
                            cause_id, evidence=evidence)  # fmt: skip
 
@@ -96,7 +100,20 @@ def burst(conn: Conn, server: Tryton) -> dict[str, Any]:
     supplier = str(partners["S-VOLTA"])
     for n in range(20):
         receipt = new_id()
-        post([move(codes[(15 * n + k) % ITEMS], 50, "SUPPLIER", "A-01", "receipt", receipt, partner_id=supplier) for k in range(15)])
+        post(
+            [
+                move(
+                    codes[(15 * n + k) % ITEMS],
+                    50,
+                    "SUPPLIER",
+                    "A-01",
+                    "receipt",
+                    receipt,
+                    partner_id=supplier,
+                )
+                for k in range(15)
+            ]
+        )
     for n in range(10):
         post([move(codes[10 * n + k], 5, "A-01", "C-01", "putaway", None) for k in range(10)])
     for n in range(10):
@@ -104,11 +121,24 @@ def burst(conn: Conn, server: Tryton) -> dict[str, Any]:
         post([move(codes[10 * n + k], 1, "A-01", "ADJUSTMENT", "count", count) for k in range(10)])
     for n, (order_id,) in enumerate(sales):
         shipment = new_id()
-        post([move(codes[(4 * n + k) % ITEMS], 1 + k, "A-01", "CUSTOMER", "shipment", shipment, order_id=str(order_id)) for k in range(4)])
+        post(
+            [
+                move(
+                    codes[(4 * n + k) % ITEMS],
+                    1 + k,
+                    "A-01",
+                    "CUSTOMER",
+                    "shipment",
+                    shipment,
+                    order_id=str(order_id),
+                )
+                for k in range(4)
+            ]
+        )
     row = conn.execute("select count(*) from posting").fetchone()
     assert row is not None
     assert row[0] == 1000, row
-    time.sleep(2)  # the groups' quiet time, which is not what is measured
+    time.sleep(2.0)  # the groups' quiet time, which is not what is measured
 
     start = time.monotonic()
     while not (done := send_round(conn, erp, datetime.now(UTC))).idle:

@@ -54,7 +54,15 @@ def reference() -> str:
     return f"SW-test-{next(_references)}"
 
 
-def line(item: str, quantity: str | int, source: str, target: str, *, lot: str | None = None, key: str | None = None) -> Line:
+def line(
+    item: str,
+    quantity: str | int,
+    source: str,
+    target: str,
+    *,
+    lot: str | None = None,
+    key: str | None = None,
+) -> Line:
     return Line(key or f"{item}/{lot}/{source}/{target}", item, Decimal(quantity), source, target, lot)
 
 
@@ -64,7 +72,10 @@ def document(kind: Kind, *lines: Line, order: str | None = None, partner: str | 
 
 
 def stock(erp: Connector, *locations: str) -> dict[tuple[str, str], Decimal]:
-    return {(row.item, row.location): row.quantity for row in erp.on_hand(locations or (STORAGE, COLD, QUARANTINE))}
+    return {
+        (row.item, row.location): row.quantity
+        for row in erp.on_hand(locations or (STORAGE, COLD, QUARANTINE))
+    }
 
 
 def receive(erp: Connector, item: str, quantity: int, *, to: str = STORAGE, lot: str | None = None) -> None:
@@ -125,11 +136,43 @@ class Site:
             )
         return posted.movement_id
 
-    def receive(self, sku: str, quantity: int, target: str = "A-01", *, lot: str | None = None, supplier: str = "S-NORD") -> UUID:
-        return self.move(sku, quantity, "SUPPLIER", target, lot=lot, cause="receipt", partner_id=str(self.partners[supplier]))
+    def receive(
+        self,
+        sku: str,
+        quantity: int,
+        target: str = "A-01",
+        *,
+        lot: str | None = None,
+        supplier: str = "S-NORD",
+    ) -> UUID:
+        return self.move(
+            sku,
+            quantity,
+            "SUPPLIER",
+            target,
+            lot=lot,
+            cause="receipt",
+            partner_id=str(self.partners[supplier]),
+        )
 
-    def ship(self, sku: str, quantity: int, source: str = "A-01", *, lot: str | None = None, customer: str = "C-WEB") -> UUID:
-        return self.move(sku, quantity, source, "CUSTOMER", lot=lot, cause="shipment", partner_id=str(self.partners[customer]))
+    def ship(
+        self,
+        sku: str,
+        quantity: int,
+        source: str = "A-01",
+        *,
+        lot: str | None = None,
+        customer: str = "C-WEB",
+    ) -> UUID:
+        return self.move(
+            sku,
+            quantity,
+            source,
+            "CUSTOMER",
+            lot=lot,
+            cause="shipment",
+            partner_id=str(self.partners[customer]),
+        )
 
     def on_hand(self) -> dict[tuple[str, str], Decimal]:
         """By sku and ERP location, as our ledger has it."""
@@ -143,7 +186,9 @@ class Site:
         return dict(self.conn.execute("select state, count(*) from posting group by 1").fetchall())
 
     def posting(self, posting_id: UUID) -> tuple[str, str | None, str | None]:
-        row = self.conn.execute("select state, problem, words from posting where id = %s", [posting_id]).fetchone()
+        row = self.conn.execute(
+            "select state, problem, words from posting where id = %s", [posting_id]
+        ).fetchone()
         assert row is not None
         return row[0], row[1], row[2]
 
@@ -168,10 +213,17 @@ def site(conn: Conn, erp: TrytonConnector) -> Site:
     imports.import_items(conn, erp, ctx, tally, ctx.now)
     assert tally.created > 10
     assert not tally.errors
+
     def names(query: str) -> dict[str, UUID]:
         return dict(conn.execute(query.encode()).fetchall())
 
-    return Site(conn, site_id, names("select code, id from place"), names("select sku, id from item"), names("select code, id from partner"))
+    return Site(
+        conn,
+        site_id,
+        names("select code, id from place"),
+        names("select sku, id from item"),
+        names("select code, id from partner"),
+    )
 
 
 def send_all(conn: Conn, erp: Connector, *, rounds: int = 200) -> Round:

@@ -11,7 +11,21 @@ from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
 Verdict = Literal["pass", "lose_request", "lose_answer", "fail"]
-WRITES = ("create", "write", "delete", "receive", "do", "wait", "draft", "assign_try", "pick", "pack", "confirm", "process", "quote")
+WRITES = (
+    "create",
+    "write",
+    "delete",
+    "receive",
+    "do",
+    "wait",
+    "draft",
+    "assign_try",
+    "pick",
+    "pack",
+    "confirm",
+    "process",
+    "quote",
+)
 
 
 class Proxy:
@@ -41,7 +55,12 @@ class Proxy:
                 assert upstream.hostname is not None
                 there = http.client.HTTPConnection(upstream.hostname, upstream.port, timeout=60)
                 try:
-                    there.request("POST", self.path, body, {k: v for k, v in self.headers.items() if k.lower() != "host"})
+                    there.request(
+                        "POST",
+                        self.path,
+                        body,
+                        {k: v for k, v in self.headers.items() if k.lower() != "host"},
+                    )
                     answer = there.getresponse()
                     content = answer.read()
                 except OSError:
@@ -49,7 +68,11 @@ class Proxy:
                 finally:
                     there.close()
                 if verdict == "pass":
-                    kept = {k: v for k, v in answer.getheaders() if k.lower() in ("content-type", "content-encoding")}
+                    kept = {
+                        k: v
+                        for k, v in answer.getheaders()
+                        if k.lower() in ("content-type", "content-encoding")
+                    }
                     self._answer(answer.status, content, kept)
 
             def _answer(self, status: int, content: bytes, headers: dict[str, str]) -> None:

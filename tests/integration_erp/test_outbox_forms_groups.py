@@ -17,14 +17,28 @@ from tests.conftest import Warehouse, put_stock
 LATER = timedelta(minutes=1)
 
 
-def move(conn: Conn, w: Warehouse, sku: str, quantity: str, source: str, target: str, cause: str = "transfer", **evidence: object) -> str:
+def move(
+    conn: Conn,
+    w: Warehouse,
+    sku: str,
+    quantity: str,
+    source: str,
+    target: str,
+    cause: str = "transfer",
+    **evidence: object,
+) -> str:
     with conn.transaction():
         (posted,) = ledger.post(
             conn,
             w.ctx(),
             [
                 ledger.Move(
-                    w.items[sku], Decimal(quantity), ledger.Spot(w.places[source]), ledger.Spot(w.places[target]), cause, cause,
+                    w.items[sku],
+                    Decimal(quantity),
+                    ledger.Spot(w.places[source]),
+                    ledger.Spot(w.places[target]),
+                    cause,
+                    cause,
                     evidence=evidence,
                 )
             ],
@@ -72,7 +86,9 @@ def test_opening_stock_imported_from_the_erp_is_not_sent_back(conn: Conn, wareho
     assert groups(conn) == []
 
 
-def test_what_belongs_together_waits_a_moment_and_becomes_one_document(conn: Conn, warehouse: Warehouse) -> None:
+def test_what_belongs_together_waits_a_moment_and_becomes_one_document(
+    conn: Conn, warehouse: Warehouse
+) -> None:
     put_stock(conn, warehouse, "TEA-250", "A-01-1", "10")
     post_all(conn)
     first = move(conn, warehouse, "TEA-250", "4", "A-01-1", "C-01-1")
@@ -140,7 +156,9 @@ def test_a_refusal_that_names_no_line_is_halved_until_it_does(conn: Conn, wareho
     assert refused <= 4
 
 
-def test_a_closed_period_parks_the_whole_document_and_another_day_frees_it(conn: Conn, warehouse: Warehouse) -> None:
+def test_a_closed_period_parks_the_whole_document_and_another_day_frees_it(
+    conn: Conn, warehouse: Warehouse
+) -> None:
     put_stock(conn, warehouse, "TEA-250", "A-01-1", "1")
     put_stock(conn, warehouse, "CABLE", "A-01-1", "2")
     (group,) = groups(conn)
@@ -157,7 +175,9 @@ def test_a_closed_period_parks_the_whole_document_and_another_day_frees_it(conn:
     assert again.reference != group.reference
 
 
-def test_a_document_that_the_erp_fails_over_while_others_pass_is_parked_in_the_end(conn: Conn, warehouse: Warehouse) -> None:
+def test_a_document_that_the_erp_fails_over_while_others_pass_is_parked_in_the_end(
+    conn: Conn, warehouse: Warehouse
+) -> None:
     put_stock(conn, warehouse, "TEA-250", "A-01-1", "1")
     now = datetime.now(UTC) + LATER
     for _ in range(outbox.FAILURES_BEFORE_PARKING):
@@ -175,7 +195,9 @@ def test_a_document_that_the_erp_fails_over_while_others_pass_is_parked_in_the_e
 
 
 @pytest.mark.parametrize("source", ["SUPPLIER", "PRODUCTION"])
-def test_a_move_that_has_no_document_in_the_erp_is_parked_at_once(conn: Conn, warehouse: Warehouse, source: str) -> None:
+def test_a_move_that_has_no_document_in_the_erp_is_parked_at_once(
+    conn: Conn, warehouse: Warehouse, source: str
+) -> None:
     odd = move(conn, warehouse, "TEA-250", "1", source, "ADJUSTMENT" if source == "SUPPLIER" else "A-01-1")
     assert state(conn, odd)[0] == "parked"
     assert "no ERP document" in (state(conn, odd)[1] or "")

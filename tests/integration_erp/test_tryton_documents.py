@@ -104,14 +104,21 @@ def test_a_partial_receipt_leaves_the_rest_on_the_purchase(erp: TrytonConnector,
 def test_what_comes_over_and_what_nobody_ordered_is_booked_too(erp: TrytonConnector, change: Change) -> None:
     order = purchase(erp, GRC_CHOC_90=10)
     erp.post(
-        document(Kind.RECEIPT, line("GRC-CHOC-90", 13, SUPPLIER, STORAGE), line("PACK-TAPE-66", 2, SUPPLIER, STORAGE), order=order)
+        document(
+            Kind.RECEIPT,
+            line("GRC-CHOC-90", 13, SUPPLIER, STORAGE),
+            line("PACK-TAPE-66", 2, SUPPLIER, STORAGE),
+            order=order,
+        )
     )
     assert change("GRC-CHOC-90", STORAGE) == 13
     assert change("PACK-TAPE-66", STORAGE) == 2
     assert not any(open_purchase(erp, order).values())
 
 
-def test_a_shipment_fulfils_its_sale_and_what_was_not_shipped_stays_open(erp: TrytonConnector, change: Change) -> None:
+def test_a_shipment_fulfils_its_sale_and_what_was_not_shipped_stays_open(
+    erp: TrytonConnector, change: Change
+) -> None:
     receive(erp, "GRC-CHOC-90", 30)
     receive(erp, "GRC-OIL-1", 10, lot="O1")
     receive(erp, "GRC-OIL-1", 10, lot="O2")
@@ -129,7 +136,12 @@ def test_a_shipment_fulfils_its_sale_and_what_was_not_shipped_stays_open(erp: Tr
     assert change("GRC-OIL-1", STORAGE) == 12
     assert open_sale(erp, order) == {"GRC-CHOC-90": 3, "GRC-OIL-1": 4}
     erp.post(
-        document(Kind.SHIPMENT, line("GRC-CHOC-90", 3, STORAGE, CUSTOMER), line("GRC-OIL-1", 4, STORAGE, CUSTOMER, lot="O1"), order=order)
+        document(
+            Kind.SHIPMENT,
+            line("GRC-CHOC-90", 3, STORAGE, CUSTOMER),
+            line("GRC-OIL-1", 4, STORAGE, CUSTOMER, lot="O1"),
+            order=order,
+        )
     )
     assert change("GRC-CHOC-90", STORAGE) == 20
     assert not any(open_sale(erp, order).values())
@@ -147,13 +159,20 @@ def test_a_shipment_without_a_sale_is_booked_on_the_customer(erp: TrytonConnecto
     receive(erp, "PART-BRAKE-P", 9)
     receive(erp, "COLD-VAC-10", 5, to=COLD, lot="V7")
     erp.post(
-        document(Kind.SHIPMENT, line("PART-BRAKE-P", 4, STORAGE, CUSTOMER), line("COLD-VAC-10", 2, COLD, CUSTOMER, lot="V7"), partner="C-WEB")
+        document(
+            Kind.SHIPMENT,
+            line("PART-BRAKE-P", 4, STORAGE, CUSTOMER),
+            line("COLD-VAC-10", 2, COLD, CUSTOMER, lot="V7"),
+            partner="C-WEB",
+        )
     )
     assert change("PART-BRAKE-P", STORAGE) == 5
     assert change("COLD-VAC-10", COLD) == 3
 
 
-def test_many_shipments_go_together_and_one_that_is_refused_does_not_hold_the_others(erp: TrytonConnector, change: Change) -> None:
+def test_many_shipments_go_together_and_one_that_is_refused_does_not_hold_the_others(
+    erp: TrytonConnector, change: Change
+) -> None:
     receive(erp, "PART-BULB-LED", 20)
     orders = [sale(erp, PART_BULB_LED=q) for q in (4, 500, 6)]
     outcomes = erp.post_together(
@@ -173,16 +192,26 @@ def test_an_internal_move_changes_the_location_and_not_the_sum(erp: TrytonConnec
     receive(erp, "COLD-INS-3", 10, lot="I1")
     receive(erp, "PACK-TAPE-66", 10)
     erp.post(
-        document(Kind.INTERNAL, line("COLD-INS-3", 6, STORAGE, COLD, lot="I1"), line("PACK-TAPE-66", 1, STORAGE, COLD)),
+        document(
+            Kind.INTERNAL,
+            line("COLD-INS-3", 6, STORAGE, COLD, lot="I1"),
+            line("PACK-TAPE-66", 1, STORAGE, COLD),
+        ),
     )
     assert change("COLD-INS-3", STORAGE) == 4
     assert change("COLD-INS-3", COLD) == 6
     assert change("PACK-TAPE-66", COLD) == 1
 
 
-def test_a_move_of_more_than_tryton_has_is_refused_and_leaves_nothing_behind(erp: TrytonConnector, change: Change) -> None:
+def test_a_move_of_more_than_tryton_has_is_refused_and_leaves_nothing_behind(
+    erp: TrytonConnector, change: Change
+) -> None:
     receive(erp, "MED-GLOVE-M", 3, to=COLD)
-    again = document(Kind.INTERNAL, line("MED-GLOVE-M", 2, STORAGE, QUARANTINE), line("MED-GLOVE-M", 3, STORAGE, QUARANTINE, key="b"))
+    again = document(
+        Kind.INTERNAL,
+        line("MED-GLOVE-M", 2, STORAGE, QUARANTINE),
+        line("MED-GLOVE-M", 3, STORAGE, QUARANTINE, key="b"),
+    )
     with pytest.raises(ErpShortage, match="0 of 5 MED-GLOVE-M from STO") as refused:
         erp.post(again)
     assert refused.value.lines == {x.key for x in again.lines}
@@ -209,15 +238,32 @@ def test_a_count_is_a_difference_on_what_tryton_expects(erp: TrytonConnector, ch
     assert change("GRC-TEA-100", STORAGE) == 13
 
 
-def test_a_count_that_takes_more_than_tryton_has_is_refused_by_line(erp: TrytonConnector, change: Change) -> None:
+def test_a_count_that_takes_more_than_tryton_has_is_refused_by_line(
+    erp: TrytonConnector, change: Change
+) -> None:
     with pytest.raises(ErpShortage) as refused:
-        erp.post(document(Kind.COUNT, line("TOOL-DRILL-18", 1, QUARANTINE, LOST, key="x"), line("MED-MASK-50", 1, LOST, QUARANTINE, lot="M", key="y")))
+        erp.post(
+            document(
+                Kind.COUNT,
+                line("TOOL-DRILL-18", 1, QUARANTINE, LOST, key="x"),
+                line("MED-MASK-50", 1, LOST, QUARANTINE, lot="M", key="y"),
+            )
+        )
     assert refused.value.lines == {"x"}
     assert change("MED-MASK-50", QUARANTINE) == 0
 
 
-def test_returns_come_back_from_customers_and_go_back_to_suppliers(erp: TrytonConnector, change: Change) -> None:
-    erp.post(document(Kind.CUSTOMER_RETURN, line("GRC-WATER-6", 4, CUSTOMER, QUARANTINE), line("GRC-WATER-6", 2, CUSTOMER, STORAGE), partner="C-CAFE"))
+def test_returns_come_back_from_customers_and_go_back_to_suppliers(
+    erp: TrytonConnector, change: Change
+) -> None:
+    erp.post(
+        document(
+            Kind.CUSTOMER_RETURN,
+            line("GRC-WATER-6", 4, CUSTOMER, QUARANTINE),
+            line("GRC-WATER-6", 2, CUSTOMER, STORAGE),
+            partner="C-CAFE",
+        )
+    )
     assert change("GRC-WATER-6", QUARANTINE) == 4
     assert change("GRC-WATER-6", STORAGE) == 2
     erp.post(document(Kind.SUPPLIER_RETURN, line("GRC-WATER-6", 3, QUARANTINE, SUPPLIER), partner="S-NORD"))
@@ -226,7 +272,14 @@ def test_returns_come_back_from_customers_and_go_back_to_suppliers(erp: TrytonCo
 
 def test_an_unknown_item_names_its_line_and_sends_nothing(erp: TrytonConnector, change: Change) -> None:
     with pytest.raises(ErpUnknownItem, match="NO-SUCH") as refused:
-        erp.post(document(Kind.RECEIPT, line("NO-SUCH", 1, SUPPLIER, STORAGE, key="bad"), line("GRC-CHOC-90", 1, SUPPLIER, STORAGE), partner="S-NORD"))
+        erp.post(
+            document(
+                Kind.RECEIPT,
+                line("NO-SUCH", 1, SUPPLIER, STORAGE, key="bad"),
+                line("GRC-CHOC-90", 1, SUPPLIER, STORAGE),
+                partner="S-NORD",
+            )
+        )
     assert refused.value.lines == {"bad"}
     assert change("GRC-CHOC-90", STORAGE) == 0
 
@@ -234,7 +287,12 @@ def test_an_unknown_item_names_its_line_and_sends_nothing(erp: TrytonConnector, 
 def test_a_closed_period_is_said_as_such(erp: TrytonConnector, change: Change) -> None:
     period = erp._create("stock.period", {"company": 1, "date": today().replace(year=today().year - 1)})
     erp._call("stock.period", "close", [period])
-    late = document(Kind.RECEIPT, line("GRC-CHOC-90", 1, SUPPLIER, STORAGE), partner="S-NORD", on=today().replace(year=today().year - 1, month=1))
+    late = document(
+        Kind.RECEIPT,
+        line("GRC-CHOC-90", 1, SUPPLIER, STORAGE),
+        partner="S-NORD",
+        on=today().replace(year=today().year - 1, month=1),
+    )
     with pytest.raises(ErpClosedPeriod, match="reopen period"):
         erp.post(late)
     erp._call("stock.period", "draft", [period])
@@ -259,11 +317,20 @@ def test_a_lot_is_asked_for_before_anything_is_sent(erp: TrytonConnector) -> Non
 
 
 def test_an_order_of_ours_becomes_one_sale_in_tryton(erp: TrytonConnector) -> None:
-    order = NewOrder(reference(), "C-CLINIC", (NewLine("COLD-INS-3", Decimal(2), Decimal("61.50")), NewLine("MED-GLOVE-M", Decimal(3))))
+    order = NewOrder(
+        reference(),
+        "C-CLINIC",
+        (NewLine("COLD-INS-3", Decimal(2), Decimal("61.50")), NewLine("MED-GLOVE-M", Decimal(3))),
+    )
     made = erp.create_sale(order)
     assert erp.create_sale(order) == made
     (seen,) = [o for o in erp.sales_changed_since(None) if o.id == made.id]
-    assert (seen.reference, seen.partner, seen.state, seen.currency) == (order.reference, "C-CLINIC", "confirmed", "EUR")
+    assert (seen.reference, seen.partner, seen.state, seen.currency) == (
+        order.reference,
+        "C-CLINIC",
+        "confirmed",
+        "EUR",
+    )
     assert [(x.item, x.quantity, x.open_quantity, x.unit_price) for x in seen.lines] == [
         ("COLD-INS-3", 2, 2, Decimal("61.5")),
         ("MED-GLOVE-M", 3, 3, Decimal("7.9")),

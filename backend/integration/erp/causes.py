@@ -30,7 +30,12 @@ NAMED = ("order_id", "purchase_ref", "partner_id")
 
 
 def fulfils(
-    conn: Conn, site_id: UUID, kind: Kind, cause_id: UUID | None, item_id: UUID, evidence: Mapping[str, object]
+    conn: Conn,
+    site_id: UUID,
+    kind: Kind,
+    cause_id: UUID | None,
+    item_id: UUID,
+    evidence: Mapping[str, object],
 ) -> Fulfils:
     match kind:
         case Kind.RECEIPT:
@@ -38,14 +43,20 @@ def fulfils(
         case Kind.SHIPMENT:
             return _shipment(conn, site_id, evidence)
         case Kind.CUSTOMER_RETURN:
-            return Fulfils(partner=_partner_key(conn, evidence.get("partner_id") or _returned_by(conn, cause_id)))
+            return Fulfils(
+                partner=_partner_key(conn, evidence.get("partner_id") or _returned_by(conn, cause_id))
+            )
         case Kind.SUPPLIER_RETURN:
-            return Fulfils(partner=_partner_key(conn, evidence.get("partner_id") or _preferred_supplier(conn, item_id)))
+            return Fulfils(
+                partner=_partner_key(conn, evidence.get("partner_id") or _preferred_supplier(conn, item_id))
+            )
         case _:
             return NOTHING
 
 
-def _receipt(conn: Conn, site_id: UUID, cause_id: UUID | None, item_id: UUID, evidence: Mapping[str, object]) -> Fulfils:
+def _receipt(
+    conn: Conn, site_id: UUID, cause_id: UUID | None, item_id: UUID, evidence: Mapping[str, object]
+) -> Fulfils:
     """The purchase that the delivery notice names; where it names none, the supplier's oldest that still waits for the item."""
     from backend import receiving
 
@@ -96,7 +107,8 @@ def _returned_by(conn: Conn, return_id: UUID | None) -> object:
 def _preferred_supplier(conn: Conn, item_id: UUID) -> object:
     """Whose goods these most likely are, where nobody said."""
     row = conn.execute(
-        "select supplier_id from supplier_item where item_id = %s order by preferred desc, unit_price limit 1", [item_id]
+        "select supplier_id from supplier_item where item_id = %s order by preferred desc, unit_price limit 1",
+        [item_id],
     ).fetchone()
     return row[0] if row else None
 

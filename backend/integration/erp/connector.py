@@ -4,7 +4,7 @@ A `Document` is one thing the ERP books: its lines happen together and it carrie
 "once": it looks the reference up before it sends, goes on from the state it finds, and when it raises `ErpRefused`
 nothing of the document is left in the ERP (or the refusal says that it `remains`). Any other `ErpError` says "ask again with the same document".
 To attach another ERP: one file with a class of this shape, one line in `CONNECTORS` (`connect.py`), and the contract
-suite in `tests/integration_erp/contract.py` run over it.
+suite in `tests/integration_erp/test_tryton_documents.py` run over it.
 """
 
 from __future__ import annotations

@@ -43,7 +43,13 @@ def run(database_url: str, erp_url: str | None, stop: threading.Event) -> None:
         stop.wait(2)
 
 
-def _run(conn: Conn, erp: Connector, stop: threading.Event, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+def _run(
+    conn: Conn,
+    erp: Connector,
+    stop: threading.Event,
+    *,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> None:
     polled_at = datetime(2000, 1, 1, tzinfo=UTC)
     identity: str | None = None
     try:
@@ -76,7 +82,9 @@ def _run(conn: Conn, erp: Connector, stop: threading.Event, *, now: Callable[[],
             except Exception as e:  # the outer loop: whatever it is, the next round may do better
                 log.exception("erp_drain_failed")
                 with conn.transaction():
-                    not_reached(conn, ErpBusy(f"Stowage failed in its own part: {type(e).__name__}: {e}"), now())
+                    not_reached(
+                        conn, ErpBusy(f"Stowage failed in its own part: {type(e).__name__}: {e}"), now()
+                    )
     finally:
         erp.close()
 

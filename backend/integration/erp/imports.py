@@ -20,7 +20,16 @@ from backend.context import Context, system_context
 from backend.db import Conn
 from backend.errors import Refused
 from backend.ids import new_id
-from backend.integration.erp.connector import Connector, ErpError, ErpLogin, ErpUnreachable, Partner, Product
+from backend.integration.erp.connector import (
+    Connector,
+    ErpError,
+    ErpLogin,
+    ErpUnreachable,
+    Location,
+    OnHand,
+    Partner,
+    Product,
+)
 from backend.integration.erp.orders import item_of, map_key, poll
 from backend.live.announce import announce
 from device_drivers.gs1 import is_valid_gtin
@@ -41,7 +50,9 @@ class Tally:
             with conn.transaction():
                 outcome = take()
         except (Refused, pg.IntegrityError, ValueError) as e:
-            self.errors.append({"key": key, "words": e.detail if isinstance(e, Refused) else str(e).splitlines()[0]})
+            self.errors.append(
+                {"key": key, "words": e.detail if isinstance(e, Refused) else str(e).splitlines()[0]}
+            )
             return
         setattr(self, outcome, getattr(self, outcome) + 1)
 
@@ -49,7 +60,8 @@ class Tally:
 def request(conn: Conn, ctx: Context, kind: str) -> UUID:
     import_id = new_id()
     conn.execute(
-        "insert into erp_import (site_id, id, kind, requested_by) values (%s, %s, %s, %s)", [ctx.site_id, import_id, kind, ctx.actor]
+        "insert into erp_import (site_id, id, kind, requested_by) values (%s, %s, %s, %s)",
+        [ctx.site_id, import_id, kind, ctx.actor],
     )
     return import_id
 
@@ -72,7 +84,17 @@ def run_requested(conn: Conn, erp: Connector, now: datetime) -> int:
             conn.execute(
                 """update erp_import set state = %s, finished_at = %s, created = %s, changed = %s, unchanged = %s, errors = %s, words = %s
                    where site_id = %s and id = %s""",
-                [state, now, tally.created, tally.changed, tally.unchanged, Jsonb(tally.errors), words, site_id, import_id],
+                [
+                    state,
+                    now,
+                    tally.created,
+                    tally.changed,
+                    tally.unchanged,
+                    Jsonb(tally.errors),
+                    words,
+                    site_id,
+                    import_id,
+                ],
             )
             announce(conn, site_id, "postings", import_id)
     return len(waiting)
@@ -89,7 +111,15 @@ def _take_partner(conn: Conn, partner: Partner) -> str:
         done = conn.execute(
             """update partner set is_supplier = is_supplier or %s, is_customer = is_customer or %s, email = coalesce(email, %s)
                where id = %s and (is_supplier < %s or is_customer < %s or email is null and %s::text is not null)""",
-            [partner.is_supplier, partner.is_customer, partner.email, row[0], partner.is_supplier, partner.is_customer, partner.email],
+            [
+                partner.is_supplier,
+                partner.is_customer,
+                partner.email,
+                row[0],
+                partner.is_supplier,
+                partner.is_customer,
+                partner.email,
+            ],
         )
         return "changed" if done.rowcount else "unchanged"
     conn.execute(
@@ -116,7 +146,8 @@ def _take_item(conn: Conn, product: Product) -> str:
         )
         gtin = product.gtin.zfill(14) if product.gtin and is_valid_gtin(product.gtin) else None
         conn.execute(
-            "insert into item_pack (id, item_id, name, units, gtin) values (%s, %s, %s, 1, %s)", [new_id(), item_id, unit, gtin]
+            "insert into item_pack (id, item_id, name, units, gtin) values (%s, %s, %s, 1, %s)",
+            [new_id(), item_id, unit, gtin],
         )
     map_key(conn, "item", item_id, product.code)
     for number, offer in enumerate(product.suppliers):
@@ -135,11 +166,17 @@ def import_locations(conn: Conn, erp: Connector, ctx: Context, tally: Tally, now
     """A zone for each storage location of the ERP that no place of the site points to yet."""
     for location in erp.locations():
         if location.kind == "storage":
-            tally.note(conn, location.code, lambda location=location: _take_location(conn, ctx, location.code, location.name))  # type: ignore[misc]
+
+            def take(location: Location = location) -> str:
+                return _take_location(conn, ctx, location.code, location.name)
+
+            tally.note(conn, location.code, take)
 
 
 def _take_location(conn: Conn, ctx: Context, code: str, name: str) -> str:
-    known = conn.execute("select 1 from place where site_id = %s and erp_location = %s limit 1", [ctx.site_id, code]).fetchone()
+    known = conn.execute(
+        "select 1 from place where site_id = %s and erp_location = %s limit 1", [ctx.site_id, code]
+    ).fetchone()
     if known is not None:
         return "unchanged"
     conn.execute(
@@ -161,11 +198,16 @@ def import_opening_stock(conn: Conn, erp: Connector, ctx: Context, tally: Tally,
     )
     source = ledger.virtual_place(conn, ctx.site_id, "adjustment")
     for row in list(erp.on_hand(sorted(places))):
-        tally.note(conn, f"{row.item} {row.location}",
-                   lambda row=row: _take_stock(conn, ctx, row.item, row.quantity, source, places[row.location], row.location))  # type: ignore[misc]  # fmt: skip
+
+        def take(row: OnHand = row) -> str:
+            return _take_stock(conn, ctx, row.item, row.quantity, source, places[row.location], row.location)
+
+        tally.note(conn, f"{row.item} {row.location}", take)
 
 
-def _take_stock(conn: Conn, ctx: Context, code: str, quantity: Decimal, source: UUID, place_id: UUID, location: str) -> str:
+def _take_stock(
+    conn: Conn, ctx: Context, code: str, quantity: Decimal, source: UUID, place_id: UUID, location: str
+) -> str:
     item_id = item_of(conn, code)
     row = conn.execute(
         """select coalesce(sum(b.on_hand), 0) from balance b where b.item_id = %s and place_erp_location(b.place_id) = %s""",
@@ -188,15 +230,20 @@ def import_orders(conn: Conn, erp: Connector, ctx: Context, tally: Tally, now: d
     with conn.transaction():
         conn.execute("update erp_cursor set changed_at = '2000-01-01'")
         conn.execute("update erp_seen set changed_at = '2000-01-01' where words is not null")
-    before = conn.execute("select count(*) from erp_seen where our_id is not null or kind = 'purchase'").fetchone()
+    before = conn.execute(
+        "select count(*) from erp_seen where our_id is not null or kind = 'purchase'"
+    ).fetchone()
     seen = poll(conn, erp, now)
-    after = conn.execute("select count(*) from erp_seen where our_id is not null or kind = 'purchase'").fetchone()
+    after = conn.execute(
+        "select count(*) from erp_seen where our_id is not null or kind = 'purchase'"
+    ).fetchone()
     assert before is not None
     assert after is not None
     tally.created = after[0] - before[0]
     tally.unchanged = max(0, seen - tally.created)
     tally.errors = [
-        {"key": row[0], "words": row[1]} for row in conn.execute("select number, words from erp_seen where words is not null").fetchall()
+        {"key": row[0], "words": row[1]}
+        for row in conn.execute("select number, words from erp_seen where words is not null").fetchall()
     ]
 
 

@@ -64,7 +64,17 @@ def request_purchase(
 
     Asking twice is asking once; asking again after a refusal is a new try."""
     reference = f"PO-{purchase_id.hex[:8]}-{purchase_id.hex[-8:]}"
-    _request(conn, ctx, "purchase", purchase_id, reference, supplier_id, [WantedLine(item_id, quantity, unit_price)], wanted_on, "")
+    _request(
+        conn,
+        ctx,
+        "purchase",
+        purchase_id,
+        reference,
+        supplier_id,
+        [WantedLine(item_id, quantity, unit_price)],
+        wanted_on,
+        "",
+    )
 
 
 @dataclass(frozen=True)
@@ -174,17 +184,28 @@ def _document(conn: Conn, order: Outgoing) -> NewOrder:
 
 
 def _note(conn: Conn, order: Outgoing, error: ErpError, state: str, now: datetime) -> None:
-    log.warning("erp_order_failed", kind=order.kind, reference=order.reference, problem=error.kind, words=str(error))
+    log.warning(
+        "erp_order_failed", kind=order.kind, reference=order.reference, problem=error.kind, words=str(error)
+    )
     with conn.transaction():
         conn.execute(
             """update erp_order set state = %s, attempts = attempts + 1, problem = %s, words = %s, next_try_at = %s
                where site_id = %s and id = %s""",
-            [state, error.kind, str(error), now + timedelta(seconds=min(2 ** min(order.attempts, 8), 300)), order.site_id, order.id],
+            [
+                state,
+                error.kind,
+                str(error),
+                now + timedelta(seconds=min(2 ** min(order.attempts, 8), 300)),
+                order.site_id,
+                order.id,
+            ],
         )
         if state == "parked" and order.kind == "purchase":
             from backend import replenishment
 
-            replenishment.purchase_refused(conn, system_context("erp", order.site_id), order.our_id, str(error))
+            replenishment.purchase_refused(
+                conn, system_context("erp", order.site_id), order.our_id, str(error)
+            )
         announce(conn, order.site_id, "postings", order.id)
 
 
@@ -198,7 +219,15 @@ def _made(conn: Conn, order: Outgoing, erp_id: str, number: str, now: datetime) 
         """insert into erp_seen (kind, erp_id, number, reference, changed_at, state, site_id, our_id)
            values (%s, %s, %s, %s, %s, 'confirmed', %s, %s)
            on conflict (kind, erp_id) do update set site_id = excluded.site_id, our_id = excluded.our_id, words = null""",
-        [order.kind, erp_id, number, order.reference, datetime(2000, 1, 1, tzinfo=UTC), order.site_id, order.our_id],
+        [
+            order.kind,
+            erp_id,
+            number,
+            order.reference,
+            datetime(2000, 1, 1, tzinfo=UTC),
+            order.site_id,
+            order.our_id,
+        ],
     )
     map_key(conn, EXTERNAL_KIND[order.kind], order.our_id, erp_id)
     ctx = system_context("erp", order.site_id)
@@ -226,11 +255,16 @@ def map_key(conn: Conn, kind: str, our_id: UUID, their_key: str) -> None:
 def poll(conn: Conn, erp: Connector, now: datetime) -> int:
     """Reads sales and purchases that changed; how many were new or different. Raises ErpUnreachable, ErpBusy, ErpLogin."""
     changed = 0
-    takers: dict[str, Callable[[Conn, Order, datetime], None]] = {"sale": _take_sale, "purchase": _take_purchase}
+    takers: dict[str, Callable[[Conn, Order, datetime], None]] = {
+        "sale": _take_sale,
+        "purchase": _take_purchase,
+    }
     for kind, changed_since in (("purchase", erp.purchases_changed_since), ("sale", erp.sales_changed_since)):
         row = conn.execute("select changed_at from erp_cursor where kind = %s", [kind]).fetchone()
         for order in changed_since(row[0] if row else None):
-            known = conn.execute("select changed_at, state from erp_seen where kind = %s and erp_id = %s", [kind, order.id]).fetchone()
+            known = conn.execute(
+                "select changed_at, state from erp_seen where kind = %s and erp_id = %s", [kind, order.id]
+            ).fetchone()
             if known is None or known[0] != order.changed_at or known[1] != order.state or kind == "purchase":
                 with conn.transaction():
                     takers[kind](conn, order, now)
@@ -243,14 +277,26 @@ def poll(conn: Conn, erp: Connector, now: datetime) -> int:
     return changed
 
 
-def _seen(conn: Conn, kind: str, order: Order, site_id: UUID | None, our_id: UUID | None, words: str | None) -> None:
+def _seen(
+    conn: Conn, kind: str, order: Order, site_id: UUID | None, our_id: UUID | None, words: str | None
+) -> None:
     conn.execute(
         """insert into erp_seen (kind, erp_id, number, reference, changed_at, state, site_id, our_id, words)
            values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
            on conflict (kind, erp_id) do update set number = excluded.number, reference = excluded.reference,
                changed_at = excluded.changed_at, state = excluded.state, site_id = coalesce(erp_seen.site_id, excluded.site_id),
                our_id = coalesce(erp_seen.our_id, excluded.our_id), words = excluded.words, seen_at = clock_timestamp()""",
-        [kind, order.id, order.number, order.reference, order.changed_at, order.state, site_id, our_id, words],
+        [
+            kind,
+            order.id,
+            order.number,
+            order.reference,
+            order.changed_at,
+            order.state,
+            site_id,
+            our_id,
+            words,
+        ],
     )
 
 
@@ -270,7 +316,12 @@ def _take_sale(conn: Conn, order: Order, now: datetime) -> None:
             if site_id is None:
                 pass
             elif our_id is not None and order.state == "cancelled":
-                orders.cancel(conn, system_context("erp", site_id), our_id, f"cancelled in the ERP (sale {order.number})")
+                orders.cancel(
+                    conn,
+                    system_context("erp", site_id),
+                    our_id,
+                    f"cancelled in the ERP (sale {order.number})",
+                )
             elif our_id is None and order.state == "confirmed":
                 new = orders.NewOrder(
                     source="erp", external_number=order.number, customer_id=partner_of(conn, order, is_customer=True),

@@ -153,7 +153,9 @@ def form(candidates: Iterable[tuple[_Candidate, Fulfils]], now: datetime) -> lis
             level, other = last[candidate.item_id]
             passes = other == key or (other[1] == key[1] and Kind(candidate.kind) in TOGETHER)
             needed = level if passes else level + 1
-        group = next((g for g in groups.get(key, []) if g.level >= needed and len(g.members) < MAX_LINES), None)
+        group = next(
+            (g for g in groups.get(key, []) if g.level >= needed and len(g.members) < MAX_LINES), None
+        )
         if group is None:
             group = _Open(key, needed, candidate, what)
             groups.setdefault(key, []).append(group)
@@ -173,7 +175,13 @@ def _key(c: _Candidate, what: Fulfils) -> tuple[object, ...]:
         case Kind.CUSTOMER_RETURN | Kind.SUPPLIER_RETURN:
             return (c.site_id, c.kind, c.erp_from, c.erp_to, what.partner, day)
         case Kind.COUNT:
-            return (c.site_id, c.kind, *sorted((c.erp_from, c.erp_to)), c.cause_id if c.cause_kind == "count" else None, day)
+            return (
+                c.site_id,
+                c.kind,
+                *sorted((c.erp_from, c.erp_to)),
+                c.cause_id if c.cause_kind == "count" else None,
+                day,
+            )
         case Kind.INTERNAL:
             return (c.site_id, c.kind, c.erp_from, c.erp_to, day)
 
@@ -223,13 +231,16 @@ def document(conn: Conn, group: Group) -> Document:
             [group.site_id, group.id],
         ).fetchall()
     lines = tuple(Line(str(r.id), r.item, r.quantity, r.erp_from, r.erp_to, r.lot, r.serial) for r in rows)
-    return Document(Kind(group.kind), group.reference, group.occurred_on, lines, group.erp_order, group.erp_partner)
+    return Document(
+        Kind(group.kind), group.reference, group.occurred_on, lines, group.erp_order, group.erp_partner
+    )
 
 
 def sending(conn: Conn, groups: Sequence[Group]) -> None:
     """Commit this before the first byte goes out."""
     conn.execute(
-        "update posting_group set state = 'sending', attempts = attempts + 1 where id = any(%s)", [[g.id for g in groups]]
+        "update posting_group set state = 'sending', attempts = attempts + 1 where id = any(%s)",
+        [[g.id for g in groups]],
     )
 
 
@@ -256,7 +267,16 @@ def settle_failed(conn: Conn, group: Group, error: ErpError, now: datetime, *, o
     conn.execute(
         """update posting_group set state = %s, problem = %s, words = %s, failures = %s, failing_since = coalesce(failing_since, %s),
                next_try_at = %s where site_id = %s and id = %s""",
-        ["parked" if parked else "waiting", error.kind, str(error), failures, now, now + wait, group.site_id, group.id],
+        [
+            "parked" if parked else "waiting",
+            error.kind,
+            str(error),
+            failures,
+            now,
+            now + wait,
+            group.site_id,
+            group.id,
+        ],
     )
     conn.execute(
         "update posting set state = %s, problem = %s, words = %s where site_id = %s and group_id = %s",
@@ -302,7 +322,8 @@ def _park(conn: Conn, group: Group, members: list[UUID], refused: ErpRefused) ->
 
 def _free(conn: Conn, group: Group, members: list[UUID]) -> None:
     conn.execute(
-        "update posting set state = 'waiting', group_id = null where site_id = %s and id = any(%s)", [group.site_id, members]
+        "update posting set state = 'waiting', group_id = null where site_id = %s and id = any(%s)",
+        [group.site_id, members],
     )
 
 
@@ -314,11 +335,20 @@ def _split(conn: Conn, group: Group, members: list[UUID]) -> None:
            from posting_group where site_id = %s and id = %s""",
         [other, f"SW-{other.hex}", group.site_id, group.id],
     )
-    conn.execute("update posting set group_id = %s where site_id = %s and id = any(%s)", [other, group.site_id, members])
+    conn.execute(
+        "update posting set group_id = %s where site_id = %s and id = any(%s)",
+        [other, group.site_id, members],
+    )
 
 
 def retry(
-    conn: Conn, site_id: UUID, posting_id: UUID, now: datetime, *, erp_date: date | None = None, partner_id: UUID | None = None
+    conn: Conn,
+    site_id: UUID,
+    posting_id: UUID,
+    now: datetime,
+    *,
+    erp_date: date | None = None,
+    partner_id: UUID | None = None,
 ) -> bool:
     """A person says: again, now. False when there is nothing to retry (it is posted, or on its way).
 
@@ -337,14 +367,18 @@ def retry(
     if state == "waiting":
         return False
     if group_state in ("waiting", "frozen", "sending"):
-        conn.execute("update posting_group set next_try_at = %s where site_id = %s and id = %s", [now, site_id, group_id])
+        conn.execute(
+            "update posting_group set next_try_at = %s where site_id = %s and id = %s",
+            [now, site_id, group_id],
+        )
     elif failures:  # booked in part, or the ERP failed over it: only the same document may go again
         conn.execute(
             "update posting_group set state = 'waiting', failures = 0, next_try_at = %s where site_id = %s and id = %s",
             [now, site_id, group_id],
         )
         conn.execute(
-            "update posting set state = 'sending' where site_id = %s and group_id = %s and state = 'parked'", [site_id, group_id]
+            "update posting set state = 'sending' where site_id = %s and group_id = %s and state = 'parked'",
+            [site_id, group_id],
         )
     else:
         conn.execute(

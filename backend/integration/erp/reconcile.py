@@ -13,7 +13,8 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from backend.context import Context
+from backend import telemetry
+from backend.context import Context, system_context
 from backend.db import Conn
 from backend.ids import new_id
 from backend.integration.erp.connector import Connector, ErpError
@@ -45,7 +46,8 @@ def request(conn: Conn, ctx: Context) -> UUID:
         return UUID(str(row[0]))
     reconciliation_id = new_id()
     conn.execute(
-        "insert into erp_reconciliation (site_id, id, requested_by) values (%s, %s, %s)", [ctx.site_id, reconciliation_id, ctx.actor]
+        "insert into erp_reconciliation (site_id, id, requested_by) values (%s, %s, %s)",
+        [ctx.site_id, reconciliation_id, ctx.actor],
     )
     return reconciliation_id
 
@@ -57,7 +59,8 @@ def compare(conn: Conn, erp: Connector, site_id: UUID) -> list[Drift]:
         locations = [
             row[0]
             for row in conn.execute(
-                "select distinct erp_location from place where site_id = %s and is_physical and erp_location is not null", [site_id]
+                "select distinct erp_location from place where site_id = %s and is_physical and erp_location is not null",
+                [site_id],
             ).fetchall()
         ]
         # an ERP location may be shared by sites, so all sites' stock in it counts
@@ -87,7 +90,16 @@ def compare(conn: Conn, erp: Connector, site_id: UUID) -> list[Drift]:
     for code, location in sorted(keys):
         item_id = item_of.get(code)
         mine = (item_id, location)
-        found.append(Drift(code, location, item_id, ours.get(mine, ZERO), unposted.get(mine, ZERO), theirs.get((code, location), ZERO)))
+        found.append(
+            Drift(
+                code,
+                location,
+                item_id,
+                ours.get(mine, ZERO),
+                unposted.get(mine, ZERO),
+                theirs.get((code, location), ZERO),
+            )
+        )
     return found
 
 
@@ -125,5 +137,19 @@ def run_requested(conn: Conn, erp: Connector, now: datetime) -> int:
                    where site_id = %s and id = %s""",
                 [now, len(found), len(drifting), site_id, reconciliation_id],
             )
+            _alarm(conn, site_id, drifting)
             announce(conn, site_id, "postings", reconciliation_id)
     return len(waiting)
+
+
+def _alarm(conn: Conn, site_id: UUID, drifting: list[Drift]) -> None:
+    ctx = system_context("job:erp_reconcile", site_id)
+    if not drifting:
+        telemetry.close_alert(conn, ctx, "erp_drift", "erp")
+        return
+    worst = max(drifting, key=lambda d: abs(d.drift))
+    telemetry.open_alert(
+        conn, ctx, "erp_drift", "erp",
+        f"The ERP and the ledger differ in {len(drifting)} places; most in {worst.sku} at {worst.location}, by {worst.drift.normalize():+f}.",
+        data={"drifting": len(drifting), "sku": worst.sku, "location": worst.location},
+    )  # fmt: skip

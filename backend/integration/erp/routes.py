@@ -27,7 +27,9 @@ class PostingOut(BaseModel):
 
     id: UUID
     state: PostingState
-    kind: str | None = Field(description="receipt, shipment, internal, count, customer_return, supplier_return; null: there is none")
+    kind: str | None = Field(
+        description="receipt, shipment, internal, count, customer_return, supplier_return; null: there is none"
+    )
     item_id: UUID
     sku: str
     item_name: str
@@ -96,7 +98,21 @@ def list_postings(
         f"""{_POSTING} and (%s::text is null or p.state = %s) and (%s::uuid is null or p.item_id = %s)
             and (%s::uuid is null or p.group_id = %s) and (%s::text is null or g.reference = %s or g.erp_number = %s)
             and (%s::bigint is null or p.seq < %s) order by p.seq desc limit %s""",
-        [site, state, state, item_id, item_id, group_id, group_id, document, document, document, after, after, limit + 1],
+        [
+            site,
+            state,
+            state,
+            item_id,
+            item_id,
+            group_id,
+            group_id,
+            document,
+            document,
+            document,
+            after,
+            after,
+            limit + 1,
+        ],
     )
     return page_of(rows, limit, lambda r: [r["seq"]], _posting)
 
@@ -110,11 +126,17 @@ def get_posting(posting_id: UUID, conn: Db, site: Site) -> PostingOut:
 
 
 class Retry(BaseModel):
-    erp_date: date | None = Field(default=None, description="Book it on this day instead, where the day it happened is closed")
-    partner_id: UUID | None = Field(default=None, description="Whose it is, where the ERP asks for a supplier or customer")
+    erp_date: date | None = Field(
+        default=None, description="Book it on this day instead, where the day it happened is closed"
+    )
+    partner_id: UUID | None = Field(
+        default=None, description="Whose it is, where the ERP asks for a supplier or customer"
+    )
 
 
-@router.post("/postings/{posting_id}/retry", response_model=PostingOut, dependencies=[allow("lead", "integrator")])
+@router.post(
+    "/postings/{posting_id}/retry", response_model=PostingOut, dependencies=[allow("lead", "integrator")]
+)
 def retry_posting(posting_id: UUID, conn: Db, ctx: Ctx, body: Retry | None = None) -> PostingOut:
     """Again, now. What is held back by an earlier posting of its item goes after that one."""
     present = get_posting(posting_id, conn, ctx.site_id)
@@ -164,7 +186,12 @@ def list_posting_groups(
            order by g.seq desc limit %s""",
         [site, state, state, after, after, limit + 1],
     )
-    return page_of(rows, limit, lambda r: [r["seq"]], lambda r: PostingGroupOut(**{k: r[k] for k in PostingGroupOut.model_fields}))
+    return page_of(
+        rows,
+        limit,
+        lambda r: [r["seq"]],
+        lambda r: PostingGroupOut(**{k: r[k] for k in PostingGroupOut.model_fields}),
+    )
 
 
 class ErpStatus(BaseModel):
@@ -236,7 +263,11 @@ _ORDER = "select o.*, p.code as partner from erp_order o join partner p on p.id 
 
 @router.get("/erp/orders", response_model=Page[ErpOrderOut])
 def list_erp_orders(
-    conn: Db, site: Site, state: Literal["waiting", "done", "parked"] | None = None, limit: Limit = 100, cursor: Cursor = None
+    conn: Db,
+    site: Site,
+    state: Literal["waiting", "done", "parked"] | None = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Page[ErpOrderOut]:
     """Newest first."""
     after = decode_cursor(cursor, 1)
@@ -245,10 +276,14 @@ def list_erp_orders(
         f"{_ORDER} and (%s::text is null or o.state = %s) and (%s::text is null or o.id::text < %s) order by o.id desc limit %s",
         [site, state, state, after and after[0], after and after[0], limit + 1],
     )
-    return page_of(rows, limit, lambda r: [r["id"]], lambda r: ErpOrderOut(**{k: r[k] for k in ErpOrderOut.model_fields}))
+    return page_of(
+        rows, limit, lambda r: [r["id"]], lambda r: ErpOrderOut(**{k: r[k] for k in ErpOrderOut.model_fields})
+    )
 
 
-@router.post("/erp/orders/{request_id}/retry", response_model=ErpOrderOut, dependencies=[allow("lead", "integrator")])
+@router.post(
+    "/erp/orders/{request_id}/retry", response_model=ErpOrderOut, dependencies=[allow("lead", "integrator")]
+)
 def retry_erp_order(request_id: UUID, conn: Db, ctx: Ctx) -> ErpOrderOut:
     rows = _many(conn, f"{_ORDER} and o.id = %s", [ctx.site_id, request_id])
     if not rows:
@@ -299,7 +334,9 @@ def _reconciliation(conn: Db, row: dict[str, Any]) -> ReconciliationOut:
 
 
 @router.get("/erp/reconciliations", response_model=Page[ReconciliationOut])
-def list_erp_reconciliations(conn: Db, site: Site, limit: Limit = 20, cursor: Cursor = None) -> Page[ReconciliationOut]:
+def list_erp_reconciliations(
+    conn: Db, site: Site, limit: Limit = 20, cursor: Cursor = None
+) -> Page[ReconciliationOut]:
     """Newest first, each with what drifts by item and ERP location."""
     after = decode_cursor(cursor, 1)
     rows = _many(
@@ -310,11 +347,20 @@ def list_erp_reconciliations(conn: Db, site: Site, limit: Limit = 20, cursor: Cu
     return page_of(rows, limit, lambda r: [r["id"]], lambda r: _reconciliation(conn, r))
 
 
-@router.post("/erp/reconciliations", response_model=ReconciliationOut, status_code=202, dependencies=[allow("lead", "integrator")])
+@router.post(
+    "/erp/reconciliations",
+    response_model=ReconciliationOut,
+    status_code=202,
+    dependencies=[allow("lead", "integrator")],
+)
 def request_erp_reconciliation(conn: Db, ctx: Ctx) -> ReconciliationOut:
     """Compares soon; look at the list for the outcome."""
     reconciliation_id = reconcile.request(conn, ctx)
-    (row,) = _many(conn, "select * from erp_reconciliation where site_id = %s and id = %s", [ctx.site_id, reconciliation_id])
+    (row,) = _many(
+        conn,
+        "select * from erp_reconciliation where site_id = %s and id = %s",
+        [ctx.site_id, reconciliation_id],
+    )
     return _reconciliation(conn, row)
 
 
@@ -344,7 +390,9 @@ class ErpImportOut(BaseModel):
     words: str | None
 
 
-@router.post("/erp/imports", response_model=ErpImportOut, status_code=202, dependencies=[allow("lead", "integrator")])
+@router.post(
+    "/erp/imports", response_model=ErpImportOut, status_code=202, dependencies=[allow("lead", "integrator")]
+)
 def request_erp_import(body: NewErpImport, conn: Db, ctx: Ctx) -> ErpImportOut:
     """Reads from the ERP soon; look at the list for the outcome."""
     import_id = imports.request(conn, ctx, body.kind)
@@ -361,6 +409,9 @@ def list_erp_imports(conn: Db, site: Site, limit: Limit = 20, cursor: Cursor = N
         "select * from erp_import where site_id = %s and (%s::text is null or id::text < %s) order by id desc limit %s",
         [site, after and after[0], after and after[0], limit + 1],
     )
-    return page_of(rows, limit, lambda r: [r["id"]], lambda r: ErpImportOut(**{k: r[k] for k in ErpImportOut.model_fields}))
-
-
+    return page_of(
+        rows,
+        limit,
+        lambda r: [r["id"]],
+        lambda r: ErpImportOut(**{k: r[k] for k in ErpImportOut.model_fields}),
+    )

@@ -123,7 +123,11 @@ def _batches(groups: Sequence[Group]) -> Iterator[list[Group]]:
 
 
 def _settle(
-    conn: Conn, batch: Sequence[Group], outcomes: Sequence[Posted | ErpRefused], documents: Sequence[Document], now: datetime
+    conn: Conn,
+    batch: Sequence[Group],
+    outcomes: Sequence[Posted | ErpRefused],
+    documents: Sequence[Document],
+    now: datetime,
 ) -> Round:
     posted = parked = 0
     for group, outcome, document in zip(batch, outcomes, documents, strict=True):
@@ -140,7 +144,9 @@ def _settle(
     return Round(posted, parked)
 
 
-def _failed(conn: Conn, groups: Sequence[Group], error: ErpError, now: datetime, posted: int, parked: int) -> Round:
+def _failed(
+    conn: Conn, groups: Sequence[Group], error: ErpError, now: datetime, posted: int, parked: int
+) -> Round:
     with conn.transaction():
         for group in groups:
             outbox.settle_failed(conn, group, error, now, others_passed=False)

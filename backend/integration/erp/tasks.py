@@ -18,8 +18,9 @@ def erp_create_sale(conn: Conn, site_id: str, order_id: str, correlation_id: str
     ctx = system_context("job:erp_create_sale", UUID(site_id), correlation_id)
     order = orders.order(conn, ctx.site_id, UUID(order_id))
     if order.erp_id is None:
+        # our numbers begin anew with a new database, the ERP's memory does not
         request_sale(
-            conn, ctx, order.id, reference=order.number, customer_id=order.customer_id, wanted_on=order.due_at.date(),
+            conn, ctx, order.id, reference=f"{order.number} {order.id.hex[-8:]}", customer_id=order.customer_id, wanted_on=order.due_at.date(),
             comment=order.note, lines=[WantedLine(line.item_id, line.quantity) for line in order.lines if line.quantity > 0],
         )  # fmt: skip
 

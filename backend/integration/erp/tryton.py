@@ -50,7 +50,12 @@ OUT_RETURN = "stock.shipment.out.return"
 
 ORDER_STATES = {"draft": "draft", "quotation": "draft", "confirmed": "confirmed", "processing": "confirmed",
                 "done": "done", "cancelled": "cancelled"}  # fmt: skip
-OTHER_SIDES = {"SUPPLIER": "supplier", "CUSTOMER": "customer", "LOST_FOUND": "lost_found", "PRODUCTION": "production"}
+OTHER_SIDES = {
+    "SUPPLIER": "supplier",
+    "CUSTOMER": "customer",
+    "LOST_FOUND": "lost_found",
+    "PRODUCTION": "production",
+}
 OVERLAP = timedelta(seconds=60)
 """A change is stamped when its transaction begins and seen when it ends: look this much further back."""
 PAGE = 500
@@ -180,7 +185,11 @@ class TrytonConnector:
         if document.order:
             purchase = self._purchase(document)
             supplier, currency = purchase["party"], purchase["currency"]
-            expected = [m for m in self._read("stock.move", purchase["moves"], _MOVE) if m["state"] == "draft" and not m["shipment"]]
+            expected = [
+                m
+                for m in self._read("stock.move", purchase["moves"], _MOVE)
+                if m["state"] == "draft" and not m["shipment"]
+            ]
             moves = _fulfil(wanted, expected, on)
         else:
             supplier = self._party(document.partner, "supplier").id
@@ -216,7 +225,9 @@ class TrytonConnector:
         moves = []
         for (product, lot, place), quantity in wanted.items():
             origin = next((m for m in incoming if m["product"] == product and m["lot"] == lot), None)
-            for piece, of in _over([m for m in incoming if m["product"] == product and m["lot"] == lot], quantity):
+            for piece, of in _over(
+                [m for m in incoming if m["product"] == product and m["lot"] == lot], quantity
+            ):
                 origin = of or origin
                 if origin is not None:
                     moves.append({
@@ -256,7 +267,9 @@ class TrytonConnector:
         self._each_or_all({r: d for r, d in new.items() if d.order}, self._claim_shipments, refuse)
         self._each_or_all(
             {r: d for r, d in new.items() if not d.order},
-            lambda work: self._rpc.call(f"model.{OUT}.create", [self._new_shipment(document) for document in work]),
+            lambda work: self._rpc.call(
+                f"model.{OUT}.create", [self._new_shipment(document) for document in work]
+            ),
             refuse,
         )
         self._together(running(), "draft", "wait", refuse)
@@ -272,14 +285,22 @@ class TrytonConnector:
         for reference, rows in running().items():
             undone = [row for row in rows if row["state"] != "done"]
             if undone:
-                outcomes[reference] = ErpRefused(f"Tryton left shipment {undone[0]['number']} in state {undone[0]['state']}", remains=True)
+                outcomes[reference] = ErpRefused(
+                    f"Tryton left shipment {undone[0]['number']} in state {undone[0]['state']}", remains=True
+                )
             else:
-                outcomes[reference] = Posted(str(rows[0]["id"]), ", ".join(row["number"] or str(row["id"]) for row in rows))
+                outcomes[reference] = Posted(
+                    str(rows[0]["id"]), ", ".join(row["number"] or str(row["id"]) for row in rows)
+                )
         for reference in by_reference:
-            outcomes.setdefault(reference, ErpRefused("Tryton's shipment vanished while it was being posted", remains=True))
+            outcomes.setdefault(
+                reference, ErpRefused("Tryton's shipment vanished while it was being posted", remains=True)
+            )
         return outcomes
 
-    def _each_or_all(self, work: dict[str, _T], do: Callable[[list[_T]], None], refuse: Callable[[str, ErpRefused], None]) -> None:
+    def _each_or_all(
+        self, work: dict[str, _T], do: Callable[[list[_T]], None], refuse: Callable[[str, ErpRefused], None]
+    ) -> None:
         """All in as few calls as it takes; where something is refused, each alone, to know which."""
         if not work:
             return
@@ -295,9 +316,18 @@ class TrytonConnector:
                 except ErpRefused as refused_:
                     refuse(reference, refused_)
 
-    def _together(self, running: dict[str, list[Row]], state: str, button: str, refuse: Callable[[str, ErpRefused], None]) -> None:
+    def _together(
+        self,
+        running: dict[str, list[Row]],
+        state: str,
+        button: str,
+        refuse: Callable[[str, ErpRefused], None],
+    ) -> None:
         """Press the button on all shipments that are in that state."""
-        ids = {reference: [row["id"] for row in rows if row["state"] == state] for reference, rows in running.items()}
+        ids = {
+            reference: [row["id"] for row in rows if row["state"] == state]
+            for reference, rows in running.items()
+        }
         self._each_or_all(
             {reference: rows for reference, rows in ids.items() if rows},
             lambda work: self._call(OUT, button, sorted(i for rows in work for i in rows)),
@@ -312,8 +342,15 @@ class TrytonConnector:
         if unprocessed := [i for i, row in rows.items() if row["state"] == "confirmed"]:
             self._call("sale.sale", "process", unprocessed)
             rows |= {row["id"]: row for row in self._read("sale.sale", unprocessed, names)}
-        shipments = {row["id"]: row for row in self._read(OUT, [i for row in rows.values() for i in row["shipments"]], _SHIPMENT)}
-        outgoing = self._read("stock.move", [m for s in shipments.values() for m in s["outgoing_moves"]], ["product", "shipment"])
+        shipments = {
+            row["id"]: row
+            for row in self._read(OUT, [i for row in rows.values() for i in row["shipments"]], _SHIPMENT)
+        }
+        outgoing = self._read(
+            "stock.move",
+            [m for s in shipments.values() for m in s["outgoing_moves"]],
+            ["product", "shipment"],
+        )
         having: dict[str, set[int]] = defaultdict(set)
         for move in outgoing:
             having[move["shipment"]].add(move["product"])
@@ -327,7 +364,9 @@ class TrytonConnector:
                 if s["state"] in ("draft", "waiting", "assigned") and not (s["reference"] or "").startswith("SW-")
             ]  # fmt: skip
             if not mine:
-                raise ErpRefused(f"sale {sale['number']} has nothing left to ship in Tryton (it is {sale['state']})")
+                raise ErpRefused(
+                    f"sale {sale['number']} has nothing left to ship in Tryton (it is {sale['state']})"
+                )
             products = {self._product(line).id for line in document.lines}
             claimed = [s for s in mine if having[f"{OUT},{s['id']}"] & products] or mine[:1]
             if assigned := [s["id"] for s in claimed if s["state"] == "assigned"]:
@@ -354,7 +393,9 @@ class TrytonConnector:
 
     def _fill_shipments(self, work: Sequence[tuple[Document, list[Row]]]) -> None:
         """Make the picking moves of these waiting shipments exactly their document's lines; the rest stays on order."""
-        read = self._read("stock.move", [m for _, shipments in work for s in shipments for m in s["moves"]], _MOVE)
+        read = self._read(
+            "stock.move", [m for _, shipments in work for s in shipments for m in s["moves"]], _MOVE
+        )
         moves = {move["id"]: move for move in read}
         pairs: list[Any] = []
         for document, shipments in work:
@@ -373,7 +414,8 @@ class TrytonConnector:
         outgoing = [m for m in rows if m["id"] in {i for s in shipments for i in s["outgoing_moves"]}]
         by_id = {p.id: p for p in self._products.values()}
         commands: dict[int, list[Any]] = {
-            s["id"]: [] if direct or not s["inventory_moves"] else [("delete", s["inventory_moves"])] for s in shipments
+            s["id"]: [] if direct or not s["inventory_moves"] else [("delete", s["inventory_moves"])]
+            for s in shipments
         }
         room = {m["id"]: Decimal(str(m["quantity"])) for m in outgoing}
         used: set[int] = set()
@@ -381,7 +423,12 @@ class TrytonConnector:
             candidates = [m for m in outgoing if m["product"] == product]
             for piece, of in _over(candidates, quantity, room):
                 at = int(of["shipment"].split(",")[1]) if of else shipments[0]["id"]
-                values: Row = {"product": product, "lot": lot, "quantity": float(piece), "from_location": place}
+                values: Row = {
+                    "product": product,
+                    "lot": lot,
+                    "quantity": float(piece),
+                    "from_location": place,
+                }
                 if not direct:
                     output = next(s["warehouse_output"] for s in shipments if s["id"] == at)
                     values |= {"company": self._rpc.company, "unit": of["unit"] if of else by_id[product].unit, "to_location": output,
@@ -403,25 +450,44 @@ class TrytonConnector:
         return [x for s in shipments for x in ([s["id"]], {"effective_date": on, "moves": commands[s["id"]]})]
 
     def _try_short_ones_alone(
-        self, running: dict[str, list[Row]], by_reference: dict[str, Document], refuse: Callable[[str, ErpRefused], None]
+        self,
+        running: dict[str, list[Row]],
+        by_reference: dict[str, Document],
+        refuse: Callable[[str, ErpRefused], None],
     ) -> None:
         """A shipment that asks for too much took what the ones behind it needed: free them all, then each in its turn."""
-        picking = {r: [m for row in rows if row["state"] in ("waiting", "assigned") for m in _picking(row)] for r, rows in running.items()}
-        moves = {m["id"]: m for m in self._read("stock.move", [i for ids in picking.values() for i in ids], _MOVE)}
-        short = {r: refused for r, ids in picking.items() if ids if (refused := self._short_of(by_reference[r], [moves[i] for i in ids]))}
+        picking = {
+            r: [m for row in rows if row["state"] in ("waiting", "assigned") for m in _picking(row)]
+            for r, rows in running.items()
+        }
+        moves = {
+            m["id"]: m for m in self._read("stock.move", [i for ids in picking.values() for i in ids], _MOVE)
+        }
+        short = {
+            r: refused
+            for r, ids in picking.items()
+            if ids
+            if (refused := self._short_of(by_reference[r], [moves[i] for i in ids]))
+        }
         if len(short) == 1:
             for reference, refused in short.items():
                 refuse(reference, refused)
             return
         if short:
-            self._call(OUT, "wait", [row["id"] for r in short for row in running[r] if row["state"] in ("waiting", "assigned")])
+            self._call(
+                OUT,
+                "wait",
+                [row["id"] for r in short for row in running[r] if row["state"] in ("waiting", "assigned")],
+            )
         for reference in short:
             document = by_reference[reference]
             rows = self._find_all(OUT, [reference], names=_SHIPMENT)[reference]
             self._fill_shipments([(document, rows)])
             self._call(OUT, "assign_try", [row["id"] for row in rows])
             rows = self._find_all(OUT, [reference], names=_SHIPMENT)[reference]
-            if still := self._short_of(document, self._read("stock.move", [m for row in rows for m in _picking(row)], _MOVE)):
+            if still := self._short_of(
+                document, self._read("stock.move", [m for row in rows for m in _picking(row)], _MOVE)
+            ):
                 refuse(reference, still)
 
     def _let_go(self, shipments: list[Row], refused: ErpRefused) -> ErpRefused:
@@ -435,7 +501,10 @@ class TrytonConnector:
                     shipment["state"] = "draft"
                 if shipment["state"] != "draft":
                     return _remaining(refused)
-                if any((m["origin"] or "").startswith("sale.line,") for m in self._read("stock.move", shipment["outgoing_moves"], _MOVE)):
+                if any(
+                    (m["origin"] or "").startswith("sale.line,")
+                    for m in self._read("stock.move", shipment["outgoing_moves"], _MOVE)
+                ):
                     self._call(OUT, "wait", [shipment["id"]])
                     self._write(OUT, [shipment["id"]], {"reference": None, "effective_date": None})
                 else:
@@ -450,7 +519,10 @@ class TrytonConnector:
         found = self._find(INTERNAL, document.reference)
         if found is None:
             on = self._day(document.on)
-            source, target = self._place(document.lines[0].from_location), self._place(document.lines[0].to_location)
+            source, target = (
+                self._place(document.lines[0].from_location),
+                self._place(document.lines[0].to_location),
+            )
             found = self._one(INTERNAL, self._create(INTERNAL, {
                 "company": self._rpc.company, "reference": document.reference, "from_location": source.id, "to_location": target.id,
                 "planned_date": on, "planned_start_date": on, "effective_date": on, "effective_start_date": on,
@@ -461,7 +533,10 @@ class TrytonConnector:
         found = self._find(IN_RETURN, document.reference)
         if found is None:
             on = self._day(document.on)
-            source, target = self._place(document.lines[0].from_location), self._place(document.lines[0].to_location)
+            source, target = (
+                self._place(document.lines[0].from_location),
+                self._place(document.lines[0].to_location),
+            )
             party = self._party(document.partner, "supplier")
             found = self._one(IN_RETURN, self._create(IN_RETURN, {
                 "company": self._rpc.company, "reference": document.reference, "supplier": party.id, "delivery_address": party.address,
@@ -486,7 +561,9 @@ class TrytonConnector:
             raise self._take_out(model, found["id"], refused) from refused
         return self._done(model, found["id"])
 
-    def _moves(self, document: Document, source: int, target: int, on: date, *, priced: bool = False) -> list[Row]:
+    def _moves(
+        self, document: Document, source: int, target: int, on: date, *, priced: bool = False
+    ) -> list[Row]:
         summed = Counter[tuple[_Product, int | None]]()
         for line in document.lines:
             summed[(self._product(line), self._lot(line))] += line.quantity  # type: ignore[assignment]
@@ -505,7 +582,9 @@ class TrytonConnector:
         for line in document.lines:
             gained = self._place(line.from_location).kind == "lost_found"
             place = self._place(line.to_location if gained else line.from_location)
-            difference[(self._product(line).id, self._lot(line))] += line.quantity if gained else -line.quantity  # type: ignore[assignment]
+            difference[(self._product(line).id, self._lot(line))] += (
+                line.quantity if gained else -line.quantity
+            )  # type: ignore[assignment]
         assert place is not None
         if not any(difference.values()):
             return Posted("", "nothing left to post: gains and losses cancel out")
@@ -524,7 +603,9 @@ class TrytonConnector:
                 for row in rows:
                     after = Decimal(str(row["expected_quantity"])) + difference[(row["product"], row["lot"])]
                     if after < 0:
-                        short += [line.key for line in document.lines if self._product(line).id == row["product"]]
+                        short += [
+                            line.key for line in document.lines if self._product(line).id == row["product"]
+                        ]
                     pairs += [[row["id"]], {"quantity": float(after)}]
                 if short:
                     raise ErpShortage("Tryton has less in this location than the count takes away", short)
@@ -540,7 +621,11 @@ class TrytonConnector:
         warehouse = self._warehouse_of(document.lines[0].to_location)
         found = self._find(OUT_RETURN, document.reference)
         if found is None:
-            party, on, into = self._party(document.partner, "customer"), self._day(document.on), self._into(document, warehouse)
+            party, on, into = (
+                self._party(document.partner, "customer"),
+                self._day(document.on),
+                self._into(document, warehouse),
+            )
             source = self._place(document.lines[0].from_location)
             found = self._one(OUT_RETURN, self._create(OUT_RETURN, {
                 "company": self._rpc.company, "reference": document.reference, "customer": party.id, "contact_address": party.address,
@@ -577,7 +662,9 @@ class TrytonConnector:
         self._remember_products([line.item for line in order.lines])
         unknown = [line.item for line in order.lines if line.item not in self._products]
         if unknown:
-            raise ErpUnknownItem(f"Tryton has no product with code {', '.join(sorted(set(unknown)))}", unknown)
+            raise ErpUnknownItem(
+                f"Tryton has no product with code {', '.join(sorted(set(unknown)))}", unknown
+            )
         lines = []
         for line in order.lines:
             product = self._products[line.item]
@@ -609,17 +696,35 @@ class TrytonConnector:
             domain: list[Any] = [("state", "in", ["quotation", "confirmed", "processing"])]
         else:
             since = moment.astimezone(UTC) - OVERLAP
-            domain = [["OR", ("create_date", ">=", since), ("write_date", ">=", since), ("lines.write_date", ">=", since)]]
+            domain = [
+                [
+                    "OR",
+                    ("create_date", ">=", since),
+                    ("write_date", ">=", since),
+                    ("lines.write_date", ">=", since),
+                ]
+            ]
         names = ["number", "reference", "party", "state", "currency", f"{kind}_date", "create_date", "write_date", "lines",
                  "shipping_date" if kind == "sale" else "delivery_date"]  # fmt: skip
         orders = list(self._search(model, domain, names))
         lines = {row["id"]: row for row in self._read(
             f"{kind}.line", [i for o in orders for i in o["lines"]], ["type", "product", "quantity", "unit_price", "moves"])}  # fmt: skip
-        moves = {m["id"]: m for m in self._read("stock.move", [i for row in lines.values() for i in row["moves"] or []], _MOVE)}
+        moves = {
+            m["id"]: m
+            for m in self._read(
+                "stock.move", [i for row in lines.values() for i in row["moves"] or []], _MOVE
+            )
+        }
         codes = {row["id"]: row["code"] for row in self._read(
             "product.product", {row["product"] for row in lines.values() if row["product"]}, ["code"])}  # fmt: skip
-        parties = {row["id"]: row for row in self._read("party.party", {o["party"] for o in orders}, ["code", "name"])}
-        currencies = {row["id"]: row["code"] for row in self._read("currency.currency", {o["currency"] for o in orders}, ["code"])}
+        parties = {
+            row["id"]: row
+            for row in self._read("party.party", {o["party"] for o in orders}, ["code", "name"])
+        }
+        currencies = {
+            row["id"]: row["code"]
+            for row in self._read("currency.currency", {o["currency"] for o in orders}, ["code"])
+        }
         outside = {p.id for p in self._places.values() if p.kind in ("supplier", "customer", "drop")}
         result = []
         for order in orders:
@@ -646,8 +751,14 @@ class TrytonConnector:
 
     def on_hand(self, locations: Sequence[str]) -> Iterator[OnHand]:
         for code in locations:
-            context = {"locations": [self._place(code).id], "with_childs": False, "stock_date_end": self._today()}
-            for row in self._search("product.product", [("type", "=", "goods")], ["code", "quantity"], **context):
+            context = {
+                "locations": [self._place(code).id],
+                "with_childs": False,
+                "stock_date_end": self._today(),
+            }
+            for row in self._search(
+                "product.product", [("type", "=", "goods")], ["code", "quantity"], **context
+            ):
                 if row["quantity"] and row["code"]:
                     yield OnHand(row["code"], code, Decimal(str(row["quantity"])))
 
@@ -657,11 +768,15 @@ class TrytonConnector:
         currencies = {row["id"]: row["code"] for row in self._search("currency.currency", [], ["code"])}
         offers = defaultdict(list)
         prices: dict[int, Row] = {}
-        for row in self._search("purchase.product_supplier.price", [], ["product_supplier", "quantity", "unit_price"]):
+        for row in self._search(
+            "purchase.product_supplier.price", [], ["product_supplier", "quantity", "unit_price"]
+        ):
             best = prices.get(row["product_supplier"])
             if best is None or row["quantity"] < best["quantity"]:
                 prices[row["product_supplier"]] = row
-        for row in self._search("purchase.product_supplier", [], ["template", "party", "currency", "lead_time"]):
+        for row in self._search(
+            "purchase.product_supplier", [], ["template", "party", "currency", "lead_time"]
+        ):
             if price := prices.get(row["id"]):
                 days = row["lead_time"].days if row["lead_time"] else 0
                 offers[row["template"]].append(Offer(parties[row["party"]], price["unit_price"], currencies[row["currency"]], days,
@@ -673,7 +788,9 @@ class TrytonConnector:
         for row in rows:
             if not row["code"]:
                 continue
-            gtin = next((identifiers[i]["code"] for i in row["identifiers"] if identifiers[i]["type"] == "ean"), None)
+            gtin = next(
+                (identifiers[i]["code"] for i in row["identifiers"] if identifiers[i]["type"] == "ean"), None
+            )
             yield Product(str(row["id"]), row["code"], row["name"], units[row["default_uom"]], gtin, bool(row["lot_required"]),
                           row["list_price_used"], tuple(offers[row["template"]]))  # fmt: skip
 
@@ -691,7 +808,9 @@ class TrytonConnector:
     def locations(self) -> list[Location]:
         rows = list(self._search("stock.location", [], ["code", "name", "type", "parent"]))
         codes = {row["id"]: row["code"] or row["name"] for row in rows}
-        return [Location(str(r["id"]), codes[r["id"]], r["name"], r["type"], codes.get(r["parent"])) for r in rows]
+        return [
+            Location(str(r["id"]), codes[r["id"]], r["name"], r["type"], codes.get(r["parent"])) for r in rows
+        ]
 
     # --- what is known of Tryton's own keys ---------------------------------------------------------------------
 
@@ -706,7 +825,15 @@ class TrytonConnector:
     @property
     def _places(self) -> dict[str, _Place]:
         if self._places_ is None:
-            names = ["code", "name", "type", "parent", "input_location", "output_location", "storage_location"]
+            names = [
+                "code",
+                "name",
+                "type",
+                "parent",
+                "input_location",
+                "output_location",
+                "storage_location",
+            ]
             rows = list(self._search("stock.location", [], names))
             places = {}
             for key in ("name", "code"):  # a code wins over another location's name
@@ -741,7 +868,9 @@ class TrytonConnector:
 
     def _warehouse_of(self, code: str) -> _Place:
         by_id = {place.id: place for place in self._places.values()}
-        roots = {p.storage: p for p in by_id.values() if p.kind == "warehouse"} | {p.id: p for p in by_id.values() if p.kind == "warehouse"}
+        roots = {p.storage: p for p in by_id.values() if p.kind == "warehouse"} | {
+            p.id: p for p in by_id.values() if p.kind == "warehouse"
+        }
         inside = {i: p for p in by_id.values() if p.kind == "warehouse" for i in (p.input, p.output)}
         at: int | None = self._place(code).id
         while at is not None:
@@ -762,8 +891,13 @@ class TrytonConnector:
                 lots.add((product.id, number))
         if not lots:
             return
-        domain = [("product", "in", sorted({p for p, _ in lots})), ("number", "in", sorted({n for _, n in lots}))]
-        for row in sorted(self._search("stock.lot", domain, ["product", "number"]), key=lambda row: -row["id"]):
+        domain = [
+            ("product", "in", sorted({p for p, _ in lots})),
+            ("number", "in", sorted({n for _, n in lots})),
+        ]
+        for row in sorted(
+            self._search("stock.lot", domain, ["product", "number"]), key=lambda row: -row["id"]
+        ):
             self._lots[(row["product"], row["number"])] = row["id"]
         missing = sorted(lot for lot in lots if lot not in self._lots)
         if missing:
@@ -783,10 +917,16 @@ class TrytonConnector:
         if unknown:
             codes = ", ".join(sorted({line.item for line in unknown}))
             raise ErpUnknownItem(f"Tryton has no product with code {codes}", [line.key for line in unknown])
-        lotless = [line for line in document.lines if self._products[line.item].tracks_lots and not (line.lot or line.serial)]
+        lotless = [
+            line
+            for line in document.lines
+            if self._products[line.item].tracks_lots and not (line.lot or line.serial)
+        ]
         if lotless:
             codes = ", ".join(sorted({line.item for line in lotless}))
-            raise ErpRefused(f"Tryton keeps {codes} by lot, and this has none", [line.key for line in lotless])
+            raise ErpRefused(
+                f"Tryton keeps {codes} by lot, and this has none", [line.key for line in lotless]
+            )
 
     def _product(self, line: Line) -> _Product:
         return self._products[line.item]
@@ -809,7 +949,9 @@ class TrytonConnector:
         return next(iter(self._one("party.party", party, ["addresses"])["addresses"]), None)
 
     def _purchase(self, document: Document) -> Row:
-        rows = self._read_existing("purchase.purchase", [self._order_id(document)], ["party", "currency", "moves", "state", "number"])
+        rows = self._read_existing(
+            "purchase.purchase", [self._order_id(document)], ["party", "currency", "moves", "state", "number"]
+        )
         if not rows:
             raise ErpRefused(f"Tryton has no purchase with id {document.order}")
         return rows[0]
@@ -834,7 +976,9 @@ class TrytonConnector:
         assigned = _sums([m for m in moves if m["state"] in ("assigned", "done")], "from_location")
         if assigned == wanted:
             return None
-        short = {stock[:2] for stock, quantity in wanted.items() if assigned.get(stock, Decimal(0)) < quantity}
+        short = {
+            stock[:2] for stock, quantity in wanted.items() if assigned.get(stock, Decimal(0)) < quantity
+        }
         lines = [line for line in document.lines if (self._product(line).id, self._lot(line)) in short]
         parts = set()
         for line in lines:
@@ -856,21 +1000,34 @@ class TrytonConnector:
 
     def _find(self, model: str, reference: str, *, by: str = "reference") -> Row | None:
         found = self._find_all(model, [reference], by=by).get(reference, [])
-        keep = next((row for row in found if row["state"] not in ("draft", "request")), found[0] if found else None)
-        for row in found:  # a create whose answer was lost may land after we looked: only drafts, and only one may go on
+        keep = next(
+            (row for row in found if row["state"] not in ("draft", "request")), found[0] if found else None
+        )
+        for row in (
+            found
+        ):  # a create whose answer was lost may land after we looked: only drafts, and only one may go on
             if keep is not None and row["id"] != keep["id"] and row["state"] == "draft":
                 self._call(model, "delete", [row["id"]])
         return keep
 
     def _find_all(
-        self, model: str, references: Sequence[str], *, by: str = "reference", names: Sequence[str] = ("state", "number")
+        self,
+        model: str,
+        references: Sequence[str],
+        *,
+        by: str = "reference",
+        names: Sequence[str] = ("state", "number"),
     ) -> dict[str, list[Row]]:
         found = defaultdict(list)
-        for row in self._search(model, [(by, "in", list(references)), ("state", "!=", "cancelled")], [*names, by]):
+        for row in self._search(
+            model, [(by, "in", list(references)), ("state", "!=", "cancelled")], [*names, by]
+        ):
             found[row[by]].append(row)
         return {reference: sorted(rows, key=lambda row: int(row["id"])) for reference, rows in found.items()}
 
-    def _take_out(self, model: str, document: int, refused: ErpRefused, *, order: str | None = None) -> ErpRefused:
+    def _take_out(
+        self, model: str, document: int, refused: ErpRefused, *, order: str | None = None
+    ) -> ErpRefused:
         """Remove a document of ours that was refused on its way; where that cannot be, the refusal says so."""
         try:
             state = self._one(model, document)["state"]
@@ -908,7 +1065,9 @@ class TrytonConnector:
     def _search(self, model: str, domain: list[Any], names: Sequence[str], **context: Any) -> Iterator[Row]:
         offset = 0
         while True:
-            rows = self._rpc.call(f"model.{model}.search_read", domain, offset, PAGE, [("id", "ASC")], list(names), **context)
+            rows = self._rpc.call(
+                f"model.{model}.search_read", domain, offset, PAGE, [("id", "ASC")], list(names), **context
+            )
             yield from rows
             offset += PAGE
             if len(rows) < PAGE:
@@ -939,7 +1098,9 @@ def _sums(moves: Iterable[Row], where: str) -> dict[Stock, Decimal]:
     return dict(sums)
 
 
-def _over(moves: list[Row], quantity: Decimal, room: dict[int, Decimal] | None = None) -> list[tuple[Decimal, Row | None]]:
+def _over(
+    moves: list[Row], quantity: Decimal, room: dict[int, Decimal] | None = None
+) -> list[tuple[Decimal, Row | None]]:
     """Spread a quantity over moves up to what each holds; what is over goes on the last (None: there is none)."""
     room = {m["id"]: Decimal(str(m["quantity"])) for m in moves} if room is None else room
     pieces: list[tuple[Decimal, Row | None]] = []
@@ -971,11 +1132,26 @@ def _fulfil(wanted: Counter[tuple[int, int | None]], expected: list[Row], on: da
             assert move is not None
             if move["id"] not in used:
                 used.add(move["id"])
-                commands.append(("write", [move["id"]], {"quantity": float(piece), "lot": lot, "planned_date": on}))
+                commands.append(
+                    ("write", [move["id"]], {"quantity": float(piece), "lot": lot, "planned_date": on})
+                )
                 commands.append(("add", [move["id"]]))
             else:
-                copied = {name: move[name] for name in ("product", "unit", "from_location", "to_location", "origin", "unit_price", "currency")}
-                commands.append(("create", [copied | {"quantity": float(piece), "lot": lot, "planned_date": on}]))
+                copied = {
+                    name: move[name]
+                    for name in (
+                        "product",
+                        "unit",
+                        "from_location",
+                        "to_location",
+                        "origin",
+                        "unit_price",
+                        "currency",
+                    )
+                }
+                commands.append(
+                    ("create", [copied | {"quantity": float(piece), "lot": lot, "planned_date": on}])
+                )
         wanted[(product, lot)] = 0
     return commands
 
@@ -992,6 +1168,3 @@ def _about(document: Document, refused: ErpRefused) -> ErpRefused:
 
 def _remaining(refused: ErpRefused) -> ErpRefused:
     return type(refused)(str(refused), refused.lines, remains=True)
-
-
-
