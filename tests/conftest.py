@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -71,11 +72,23 @@ def vectors() -> Path:
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a running server whose database is migrated: the template of every test's own."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "data", durable=False)
-    with server as url:
-        migrate(url)
-        yield url
+    """URL of a running server whose database is migrated: the template of every test's own.
+
+    In memory where the machine has room there: making a test's database is then ten times faster."""
+    memory = Path("/dev/shm")
+    fast = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2**30
+    folder = (
+        Path(tempfile.mkdtemp(prefix="stowage-test-", dir=memory))
+        if fast
+        else tmp_path_factory.mktemp("postgres")
+    )
+    folder.chmod(0o711)
+    try:
+        with EmbeddedPostgres(folder / "data", durable=False) as url:
+            migrate(url)
+            yield url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def other_database(url: str, name: str) -> str:
