@@ -252,7 +252,9 @@ class Worker:
             for shipment in reversed(shipments):
                 packed = all(o["state"] in ("packed", "loaded") for o in shipment["orders"])
                 ready = [c["sscc"] for c in shipment["cartons"] if c["state"] == "closed"]
-                if packed and ready and mine.enter_context(self._hall.take(shipment["id"])):
+                if not packed or not ready:
+                    continue
+                if mine.enter_context(self._hall.take(shipment["id"])):
                     chosen.append((shipment, ready))
                 if len(chosen) == MOST_SHIPMENTS:
                     break
