@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -24,15 +25,19 @@ class TakenStatus:
     """Codes of devices that were not known before."""
 
 
-def take_status(conn: Conn, ctx: Context, agent_id: UUID, status: AgentStatus) -> TakenStatus:
-    """An agent's status, as retained or as last will. Devices it names for the first time are registered."""
+def take_status(
+    conn: Conn, ctx: Context, agent_id: UUID, status: AgentStatus, heard_at: datetime
+) -> TakenStatus:
+    """An agent's status or last will. Devices it names for the first time are registered.
+
+    `heard_at`: by our clock; for one that the broker had kept, when it was said."""
     online = status.state == "online"
     if not online:
         conn.execute(
             """insert into agent_status (site_id, agent_id, online, said_at, received_at) values (%s, %s, false, %s, %s)
                on conflict (agent_id) do update set online = false,
                    received_at = case when agent_status.online then excluded.received_at else agent_status.received_at end""",
-            [ctx.site_id, agent_id, status.at, ctx.now],
+            [ctx.site_id, agent_id, status.at, heard_at],
         )
         announce(conn, ctx.site_id, "devices", agent_id)
         return TakenStatus([])
@@ -42,7 +47,7 @@ def take_status(conn: Conn, ctx: Context, agent_id: UUID, status: AgentStatus) -
            on conflict (agent_id) do update set online = true, said_at = excluded.said_at, received_at = excluded.received_at,
                version = excluded.version, epoch = excluded.epoch, spool_depth = excluded.spool_depth,
                spool_oldest_at = excluded.spool_oldest_at, events_lost = excluded.events_lost""",
-        [ctx.site_id, agent_id, status.at, ctx.now, status.version, status.epoch, status.spool_depth,
+        [ctx.site_id, agent_id, status.at, heard_at, status.version, status.epoch, status.spool_depth,
          status.spool_oldest_at, status.events_lost],
     )  # fmt: skip
     known = dict(conn.execute("select code, id from device where agent_id = %s", [agent_id]).fetchall())

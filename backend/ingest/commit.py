@@ -56,6 +56,8 @@ _TOPIC = re.compile(rf"stowage/v{messages.VERSION}/([^/]+)/([^/]+)/(events|statu
 class Publish:
     topic: str
     payload: bytes
+    retained: bool = False
+    """The broker kept it for us: it may be old."""
 
 
 @dataclass
@@ -243,7 +245,8 @@ class _Batch:
         def take() -> None:
             status = _decode(AgentStatus, p.payload)
             ctx = self._context(sender, None)
-            for device in take_status(self.conn, ctx, sender.agent_id, status).new_devices:
+            heard_at = min(self.now, status.at) if p.retained else self.now
+            for device in take_status(self.conn, ctx, sender.agent_id, status, heard_at).new_devices:
                 self._letters_of_new_device(sender, device)
 
         self._attempt(take, lambda e: self._refuse(p.topic, p.payload, e, sender))

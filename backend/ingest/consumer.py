@@ -218,5 +218,5 @@ class Consumer:
             log.warning("retained_event_ignored", topic=message.topic)
             client.ack(message.mid, message.qos)
             return
-        publish = Publish(message.topic, bytes(message.payload))
+        publish = Publish(message.topic, bytes(message.payload), message.retain)
         self._queue.put(_Arrived(publish, message.mid, message.qos, self._connection))

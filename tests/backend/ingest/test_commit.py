@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -331,6 +332,12 @@ def test_a_last_will_turns_the_agent_offline(conn: Conn, sender: Sender) -> None
     assert rows(conn, "select online, epoch from agent_status") == [(True, sender.epoch)]
     commit_batch(conn, [sender.status(state="offline")])
     assert rows(conn, "select online, epoch from agent_status") == [(False, sender.epoch)]
+
+
+def test_an_old_status_that_the_broker_kept_makes_nobody_alive(conn: Conn, sender: Sender) -> None:
+    p = replace(sender.status(), retained=True)
+    commit_batch(conn, [p], datetime.now(UTC) + timedelta(hours=1))
+    assert rows(conn, "select received_at < now() + interval '1 minute' from agent_status") == [(True,)]
 
 
 @pytest.fixture

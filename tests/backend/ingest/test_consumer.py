@@ -25,10 +25,10 @@ from backend.worker import write_broker_access
 from edge.messages import AgentStatus, BarcodeScanned
 from edge.spool import NewEvent, Spool
 from edge.uplink import Broker, Uplink, UplinkSettings
-from stowage.parts.broker import EmbeddedBroker
+from stowage.parts.broker import EmbeddedBroker, find_mosquitto
 from stowage.parts.postgres import EmbeddedPostgres
 from tests.backend.ingest.sender import Sender, new_sender, passage
-from tests.conftest import Warehouse, build_warehouse
+from tests.conftest import Warehouse, build_warehouse, missing
 
 
 def until(condition: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
@@ -42,9 +42,11 @@ def count(conn: Conn, table: str) -> int:
     return int(conn.execute(f"select count(*) from {table}".encode()).fetchall()[0][0])
 
 
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
-    part = EmbeddedBroker(tmp_path / "broker", tmp_path / "access")
+@pytest.fixture(params=["mosquitto", "amqtt"])
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    if request.param == "mosquitto" and find_mosquitto() is None:
+        missing("mosquitto", "apt-get install mosquitto")
+    part = EmbeddedBroker(tmp_path / "broker", tmp_path / "access", kind=request.param)
     part.start()
     yield part
     part.stop()
