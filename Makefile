@@ -38,7 +38,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.dev
-	@$(BIN)/python -m bench $(FIGURE)
+	@$(BIN)/python -m tests.bench $(FIGURE)
 
 clean:
 	@$(or $(PYTHON),python3) stowage/forget.py

@@ -6,6 +6,5 @@ if [ -r "$secrets/db_password" ]; then
     export STOWAGE_DATABASE_URL="${STOWAGE_DATABASE_URL:-postgresql://stowage:$(cat "$secrets/db_password")@timescaledb:5432/stowage}"
     export STOWAGE_MQTT_URL="${STOWAGE_MQTT_URL:-mqtt://stowage:$(cat "$secrets/mqtt_password")@mosquitto:1883}"
     export STOWAGE_ERP_URL="${STOWAGE_ERP_URL:-tryton+http://stowage:$(cat "$secrets/erp_password")@tryton:8000/tryton}"
-    export STOWAGE_SECRET_KEY="${STOWAGE_SECRET_KEY:-$(cat "$secrets/secret_key")}"
 fi
 exec "$@"

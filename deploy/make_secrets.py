@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stowage.parts.broker import ACCOUNT, password_hash, write_private
 
-NAMES = ("db_password", "mqtt_password", "erp_password", "secret_key")
+NAMES = ("db_password", "mqtt_password", "erp_password")
 
 
 def make_secrets(folder: Path) -> None:

@@ -142,12 +142,6 @@ class Settings:
     web_root: Path | None = _setting(
         "Folder with the built screens", _path, None, shown="built from `dashboards/` at the first run"
     )
-    secret_key: str | None = _setting(
-        "Secret that sessions and webhooks are signed with; the same on all machines",
-        _text,
-        None,
-        shown="generated once",
-    )
     log_level: str = _setting("How much is logged", _one_of("debug", "info", "warning", "error"), "info")
     demo_speed: float = _setting("How fast the demo world runs; 1 is real time", _speed, 1.0)
     edge_config: Path | None = _setting(

@@ -12,7 +12,6 @@ import contextlib
 import fcntl
 import http.client
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -27,7 +26,7 @@ from typing import IO, Generic, TypeVar
 
 from stowage.config import NO_ERP, Settings, to_environment, without_password
 from stowage.parts import Part, PartFailed
-from stowage.parts.broker import EmbeddedBroker, write_private
+from stowage.parts.broker import EmbeddedBroker
 from stowage.parts.child import Child, last_lines, spawn, wait_until
 from stowage.parts.node import build_screens
 from stowage.parts.postgres import EmbeddedPostgres
@@ -240,13 +239,9 @@ class Run:
         self._take_lock()
         if serves_http:
             check_port(self.settings.http_host, self.settings.http_port)
-        key = root / "secret_key"
-        if self.settings.secret_key is None and not key.exists():
-            write_private(key, secrets.token_urlsafe(48))
         self.settings = replace(
             self.settings,
             data_dir=root,
-            secret_key=self.settings.secret_key or key.read_text(),
             mqtt_access_dir=(self.settings.mqtt_access_dir or root / "mqtt-access").absolute(),
         )
 

@@ -7,7 +7,6 @@ Tryton's stock is compared with the ledger's.
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Iterator
@@ -159,8 +158,3 @@ def burst(conn: Conn, server: Tryton) -> dict[str, Any]:
         "posted": states.get("posted", 0),
         "drifting": len(drifts),
     }
-
-
-if __name__ == "__main__":
-    for figure in measure():
-        print(json.dumps(figure), flush=True)

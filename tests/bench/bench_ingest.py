@@ -7,7 +7,6 @@ same rows, made ready beforehand, by raw binary COPY, 1,000 a transaction, into 
 
 from __future__ import annotations
 
-import json
 import secrets
 import subprocess
 import sys
@@ -215,8 +214,3 @@ def _encode(conn: Conn, rows: list[tuple[Any, ...]]) -> bytes:
 
 def _count(conn: Conn) -> int:
     return int(conn.execute("select count(*) from observation").fetchall()[0][0])
-
-
-if __name__ == "__main__":
-    for figure in measure():
-        print(json.dumps(figure), flush=True)

@@ -1,11 +1,11 @@
-"""The edge's figures, one JSON line each: `python -m tests.edge.bench`."""
+"""The edge's figures: cleaning, intake, smoothing errors, spool and uplink."""
 
 from __future__ import annotations
 
-import json
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,17 +23,19 @@ from tests.edge.brokers import RunningBroker, find_mosquitto, wait_for
 from tests.edge.consumer import Consumer
 
 
-def figure(name: str, value: float, unit: str, **more: object) -> None:
-    print(json.dumps({"figure": name, "value": round(value, 2), "unit": unit, **more}), flush=True)
+def figure(name: str, value: float, unit: str, **more: object) -> dict[str, object]:
+    return {"figure": name, "value": round(value, 2), "unit": unit, **more}
 
 
-def cleaning() -> None:
+def cleaning() -> Iterator[dict[str, object]]:
     found = doorway.scenario(1, both_doors=True, near=True, loud=True)
     rounds = 10
     started = time.perf_counter()
     for _ in range(rounds):
         doorway.clean(found)
-    figure("edge_portal_reads_per_s", rounds * len(found.reads) / (time.perf_counter() - started), "reads/s")
+    yield figure(
+        "edge_portal_reads_per_s", rounds * len(found.reads) / (time.perf_counter() - started), "reads/s"
+    )
     zones = Zones()
     epcs = [f"{n:024X}" for n in range(500)]
     started = time.perf_counter()
@@ -44,10 +46,10 @@ def cleaning() -> None:
             zones.read(epc, 1 + (n + step) % 2, at, -5000 + n)
         count += len(epcs)
         zones.due(at)
-    figure("edge_zone_reads_per_s", count / (time.perf_counter() - started), "reads/s")
+    yield figure("edge_zone_reads_per_s", count / (time.perf_counter() - started), "reads/s")
 
 
-def intake() -> None:
+def intake() -> Iterator[dict[str, object]]:
     """Two doors' reads through journal, cleaning and spool, in reports of 50 reads."""
     found = doorway.scenario(1, both_doors=True, near=True, loud=True)
     start = datetime(2026, 3, 1, tzinfo=UTC)
@@ -77,15 +79,15 @@ def intake() -> None:
                     agent.take(section, reads[first : first + 50])
                     count += len(reads[first : first + 50])
             agent.tick()
-        figure("edge_intake_reads_per_s", count / (time.perf_counter() - started), "reads/s")
+        yield figure("edge_intake_reads_per_s", count / (time.perf_counter() - started), "reads/s")
 
 
-def smoothing_errors() -> None:
+def smoothing_errors() -> Iterator[dict[str, object]]:
     for rate in (0.2, 0.5, 0.8):
         tracks = smoothing.wandering_tags(1, rate)
         fixed = {n: smoothing.errors_an_epoch(tracks, smoothing.fixed(n)) for n in (2, 3, 5, 7, 10, 15, 25)}
         best = min(fixed, key=lambda n: fixed[n])
-        figure(
+        yield figure(
             f"edge_smoothing_errors_{rate}",
             smoothing.errors_an_epoch(tracks, smoothing.ours(smoothing.presence())),
             "tags wrong an epoch",
@@ -96,7 +98,7 @@ def smoothing_errors() -> None:
         )
 
 
-def spool_and_uplink(kind: str) -> None:
+def spool_and_uplink(kind: str) -> Iterator[dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder:
         broker = RunningBroker(kind, Path(folder))
         broker.start()
@@ -109,7 +111,9 @@ def spool_and_uplink(kind: str) -> None:
                 started = time.perf_counter()
                 for _ in range(300):
                     spool.append([scan])
-                figure("edge_spool_single_appends_per_s", 300 / (time.perf_counter() - started), "events/s")
+                yield figure(
+                    "edge_spool_single_appends_per_s", 300 / (time.perf_counter() - started), "events/s"
+                )
             sighting = TagSighting(
                 epc="3034257BF7194E4000001A85",
                 antenna=1,
@@ -123,7 +127,9 @@ def spool_and_uplink(kind: str) -> None:
             for _ in range(100):
                 spool.append([seen] * 100)
             if kind == "mosquitto":
-                figure("edge_spool_batch_appends_per_s", 10_000 / (time.perf_counter() - started), "events/s")
+                yield figure(
+                    "edge_spool_batch_appends_per_s", 10_000 / (time.perf_counter() - started), "events/s"
+                )
             consumer.start()
             uplink = Uplink(
                 "hq",
@@ -139,21 +145,19 @@ def spool_and_uplink(kind: str) -> None:
             thread.start()
             wait_for(lambda: spool.depth == 0, "the spool empties", 120)
             took = time.perf_counter() - started
-            figure(f"edge_uplink_events_per_s_{kind}", count / took, "events/s", must=3000, tags_an_event=10)
+            yield figure(
+                f"edge_uplink_events_per_s_{kind}", count / took, "events/s", must=3000, tags_an_event=10
+            )
             stop.set()
             thread.join()
         consumer.stop()
         broker.kill()
 
 
-def main() -> None:
-    cleaning()
-    intake()
-    smoothing_errors()
+def measure() -> Iterator[dict[str, object]]:
+    yield from cleaning()
+    yield from intake()
+    yield from smoothing_errors()
     for kind in ("mosquitto", "amqtt"):
         if kind == "amqtt" or find_mosquitto():
-            spool_and_uplink(kind)
-
-
-if __name__ == "__main__":
-    main()
+            yield from spool_and_uplink(kind)

@@ -1,0 +1,32 @@
+"""`make bench`: every figure as one JSON line; `make bench FIGURE=ingest` only those of `bench_ingest.py`.
+
+To add a group: a file `bench_x.py` here with `measure() -> Iterator[dict]`. Ratios are measured side by side in one run.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    groups = sorted(p.stem.removeprefix("bench_") for p in Path(__file__).parent.glob("bench_*.py"))
+    wanted = sys.argv[1:] or groups
+    unknown = [g for g in wanted if g not in groups]
+    if unknown:
+        print(f"no figures called {unknown[0]}; there are {', '.join(groups)}", file=sys.stderr)
+        return 2
+    missed = 0
+    for group in wanted:
+        for figure in importlib.import_module(f"tests.bench.bench_{group}").measure():
+            missed += "must" in figure and figure["value"] < figure["must"]
+            print(json.dumps(figure), flush=True)
+    if missed:
+        print(f"{missed} figures are below what they must be", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
