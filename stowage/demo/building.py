@@ -9,7 +9,7 @@ from device_drivers.emulator.scene import XY
 from stowage.demo.layout import places
 
 DOOR_LINE_Y = 38.5
-LANE_M = 8.0
+LANE_M = 6.5
 """A pallet comes from so far outside and is put down so far inside; beyond it the antennas do not hear it well."""
 
 

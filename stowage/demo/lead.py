@@ -18,7 +18,7 @@ from stowage.demo.workers import TOTES, missing_pieces
 
 log = structlog.get_logger(__name__)
 
-ROUND_S = 6.0
+ROUND_S = 4.0
 WAVE_EVERY_S, COUNT_EVERY_S = 45.0, 80.0
 HEARD_WITHIN_S = 4.0
 """So long after a truck is empty everything that its portal heard has become a receipt."""

@@ -66,7 +66,7 @@ class Worker:
         self._truth, self._pace, self._chance = truth, pace, chance
         self._here = xy_of(STAGE_OUT)
         work: dict[str, Callable[[], bool]] = {
-            "putaway": self._put_away, "pick": self._pick, "pack": self._pack, "load": self._load, "count": self._count,
+            "putaway": self._put_away, "pick": self._pick, "pack": self._pack, "load": self._load, "load_several": self._load_several, "count": self._count,
         }  # fmt: skip
         self._duties = [work[d] for d in duties.split()]
         self._gtins = {i.sku: i.gtin for i in catalog().items}
@@ -241,7 +241,10 @@ class Worker:
                 self._bench.pack(self._api, waiting[0])
             return True
 
-    def _load(self) -> bool:
+    def _load_several(self) -> bool:
+        return self._load(at_least=2)
+
+    def _load(self, at_least: int = 1) -> bool:
         """Up to three shipments in one walk to the door."""
         shipments = [
             *self._api.pages("/shipments", state="planned"),
@@ -258,9 +261,10 @@ class Worker:
                     chosen.append((shipment, ready))
                 if len(chosen) == MOST_SHIPMENTS:
                     break
-            if chosen:
-                self._carry_out(chosen)
-            return bool(chosen)
+            if len(chosen) < at_least:
+                return False
+            self._carry_out(chosen)
+            return True
 
     def _carry_out(self, shipments: list[tuple[dict[str, Any], list[str]]]) -> None:
         self._go(BENCH)
