@@ -59,6 +59,13 @@ def test_the_server_says_who_it_is(erp: TrytonConnector) -> None:
     assert "Stowage Demo" in erp.identify()
 
 
+def test_a_price_with_more_digits_than_the_erp_keeps_is_rounded_to_its_own(erp: TrytonConnector) -> None:
+    lines = (NewLine("GRC-TEA-100", Decimal(96), Decimal("2.123456")),)
+    made = erp.create_purchase(NewOrder(reference(), "S-NORD", lines)).id
+    (found,) = [o for o in erp.purchases_changed_since(None) if o.id == made]
+    assert [x.unit_price for x in found.lines] == [Decimal("2.1235")]
+
+
 def test_a_receipt_without_an_order_arrives_where_the_line_says(erp: TrytonConnector, change: Change) -> None:
     posted = erp.post(
         document(

@@ -59,6 +59,8 @@ OTHER_SIDES = {
 OVERLAP = timedelta(seconds=60)
 """A change is stamped when its transaction begins and seen when it ends: look this much further back."""
 PAGE = 500
+PRICE_DECIMALS = 4
+"""Tryton's own default; it refuses a price with more digits, zeros too."""
 FORGET_AFTER = timedelta(minutes=10)
 
 
@@ -669,7 +671,7 @@ class TrytonConnector:
         for line in order.lines:
             product = self._products[line.item]
             lines.append({"type": "line", "product": product.id, "unit": product.unit, "quantity": float(line.quantity),
-                          "unit_price": getattr(product, price) if line.unit_price is None else line.unit_price})  # fmt: skip
+                          "unit_price": getattr(product, price) if line.unit_price is None else round(line.unit_price, PRICE_DECIMALS)})  # fmt: skip
         return {"company": self._rpc.company, "party": party.id, "invoice_address": party.address, "currency": self._currency,
                 "warehouse": self._default_warehouse(), "reference": order.reference, "comment": order.comment or None,
                 "lines": [("create", lines)]}  # fmt: skip
