@@ -93,7 +93,7 @@ def _actors(
         yield door, unload_at(door, trucks, doors, truth, pace)
     for name, duties in (
         ("wendy", "load_several pack load pick count putaway"),
-        ("walter", "putaway count pick load_several pack load"),
+        ("walter", "count putaway pick load_several pack load"),
     ):
         yield name, Worker(account(name), duties, hall, bench, doors, cold, truth, pace, chance(name)).work
     yield "lena", Lead(lena, trucks, truth, pace, chance("lena")).work
