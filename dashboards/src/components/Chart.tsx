@@ -38,7 +38,7 @@ const toneVariable = (tone: Series["tone"] = "accent") => (tone === "accent" ? "
 
 export function Chart({ times, series, height = 220, label, marks = [], zero = false, dates = false }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
-  const { i18n } = useTranslation();
+  const { t, i18n } = useTranslation();
   const zone = useZone();
   const scheme = useComputedColorScheme("light");
 
@@ -98,7 +98,7 @@ export function Chart({ times, series, height = 220, label, marks = [], zero = f
         ],
         series: [
           {
-            label: "",
+            label: t("field.when"),
             value: (_, seconds) =>
               seconds === null || seconds === undefined ? "–" : dates
                 ? new Intl.DateTimeFormat(i18n.language.startsWith("zh") ? "zh-CN" : "en-GB", { timeZone: zone, day: "numeric", month: "short" }).format(seconds * 1000)
@@ -129,7 +129,7 @@ export function Chart({ times, series, height = 220, label, marks = [], zero = f
       follow.disconnect();
       plot.destroy();
     };
-  }, [times, series, height, marks, zero, dates, zone, scheme, i18n.language]);
+  }, [times, series, height, marks, zero, dates, zone, scheme, i18n.language, t]);
 
   return <div ref={box} className={classes.chart} role="img" aria-label={label} style={{ minHeight: height }} />;
 }

@@ -16,6 +16,8 @@ export interface Column<T> {
   width?: number | string;
   /** Takes what is left and cuts long text. */
   grow?: boolean;
+  /** Takes what is left and breaks long text into lines: for sentences a person must read. */
+  wrap?: boolean;
 }
 
 export interface DataTableProps<T> {
@@ -143,7 +145,7 @@ export function DataTable<T>(props: DataTableProps<T>) {
                   </td>
                 )}
                 {columns.map((column) => (
-                  <td key={column.key} data-align={column.align} data-grow={column.grow || undefined}>
+                  <td key={column.key} data-align={column.align} data-grow={column.grow || undefined} data-wrap={column.wrap || undefined}>
                     {column.cell(row)}
                   </td>
                 ))}

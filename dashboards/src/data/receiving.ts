@@ -10,6 +10,7 @@ export type Asn = Schemas["AsnOut"];
 export type ReceiptSummary = Schemas["ReceiptSummary"];
 export type Receipt = Schemas["ReceiptOut"];
 export type ReceiptLine = Schemas["ReceiptLineOut"];
+export type Return = Schemas["ReturnOut"];
 export type PutawayTask = Schemas["PutawayTask"];
 export type UnknownTag = Schemas["UnknownTagOut"];
 
@@ -28,6 +29,8 @@ export const closeReceipt = ({ id, ...body }: Schemas["CloseIn"] & { id: string 
 
 export const putawayQuery = (state: "todo" | "open" | "claimed" | "done" | "cancelled") =>
   pages(["tasks", "receipts"], ["putaway", state], (cursor) => ask(api.GET("/api/v1/putaway-tasks", { params: { query: { state, cursor, limit: 100 } } })));
+
+export const returnsQuery = pages(["receipts", "stock"], ["returns"], (cursor) => ask(api.GET("/api/v1/returns", { params: { query: { cursor, limit: 50 } } })));
 
 export const unknownTagsQuery = (state: UnknownTag["state"]) =>
   pages(["receipts"], ["unknown-tags", state], (cursor) => ask(api.GET("/api/v1/unknown-tags", { params: { query: { state, cursor, limit: 50 } } })));

@@ -5,9 +5,14 @@ const accent: MantineColorsTuple = [
   "#eaf0fe", "#d3dffb", "#a6bdf7", "#7799f2", "#4f7bec", "#386ae4", "#2b5cd9", "#224cbb", "#1b3d97", "#142e73",
 ];
 
+// Mantine draws its dark surfaces from this scale: ours, from ink to the deepest surface.
+const dark: MantineColorsTuple = [
+  "#e6ebf2", "#c3ccd7", "#a0acba", "#6b7989", "#3d4a5a", "#2c3744", "#1d2631", "#171e27", "#0f141b", "#0b0f15",
+];
+
 export const theme = createTheme({
   primaryColor: "accent",
-  colors: { accent },
+  colors: { accent, dark },
   fontFamily: '"Inter Variable", system-ui, -apple-system, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC", sans-serif',
   fontFamilyMonospace: "var(--mono)",
   fontSizes: { xs: "0.78rem", sm: "0.86rem", md: "0.94rem", lg: "1.06rem", xl: "1.25rem" },
@@ -20,7 +25,7 @@ export const theme = createTheme({
     Button: { defaultProps: { size: "sm" } },
     TextInput: { defaultProps: { size: "sm" } },
     Select: { defaultProps: { size: "sm", checkIconPosition: "right", comboboxProps: { shadow: "md" } } },
-    SegmentedControl: { defaultProps: { size: "xs" }, styles: { label: { fontWeight: 500 } } },
+    SegmentedControl: { defaultProps: { size: "xs" }, styles: { root: { background: "var(--surface-sunken)" }, label: { fontWeight: 500 } } },
     Tooltip: { defaultProps: { openDelay: 250, withArrow: true, multiline: true, maw: 360 } },
     Tabs: { defaultProps: { keepMounted: false } },
   },

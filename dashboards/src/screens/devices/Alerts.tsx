@@ -25,7 +25,7 @@ export function Alerts({ deviceId }: { deviceId?: string }) {
   const columns: Column<Alert>[] = [
     { key: "severity", header: t("severity"), cell: (a) => <State value={a.severity} group="devices:severity_word" tone={a.state === "closed" ? "off" : TONE[a.severity]} /> },
     { key: "kind", header: t("common:field.kind"), cell: (a) => word("devices:alert", a.kind) },
-    { key: "message", header: t("what"), grow: true, cell: (a) => <span title={a.message}>{a.message}</span> },
+    { key: "message", header: t("what"), wrap: true, cell: (a) => a.message },
     ...(deviceId ? [] : [{ key: "device", header: t("common:field.device"), cell: (a: Alert) => (a.device_id && a.device ? <Link className="quiet-link" to={`/devices/${a.device_id}`}>{a.device}</Link> : <span className="soft">–</span>) }]),
     { key: "place", header: t("common:field.place"), cell: (a) => <PlaceLink id={a.place_id} code={a.place} /> },
     { key: "opened", header: t("since"), cell: (a) => <Time at={a.opened_at} age /> },

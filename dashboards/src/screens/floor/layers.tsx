@@ -51,7 +51,7 @@ export function ZoneLayer({ floor, boxOf }: Drawing) {
           const total = inside.get(place.id) ?? { onHand: Number(place.on_hand), capacity: null };
           const percent = total.capacity ? Math.round((100 * total.onHand) / total.capacity) : null;
           const name = place.name || place.code;
-          const count = `${groupDigits(String(Math.round(total.onHand)))}${percent === null ? "" : ` · ${percent} %`}`;
+          const count = `${groupDigits(String(Math.round(total.onHand)))}${percent === null || box.w < 150 ? "" : ` · ${percent} %`}`;
           return (
             <Mark key={place.id} to={`/places/${place.id}`} label={`${place.code} · ${groupDigits(String(total.onHand))}`}>
               <rect {...rect(box)} rx={5} className={classes.zone} data-class={place.storage_class} />
@@ -160,16 +160,18 @@ export function SensorLayer({ floor, boxOf }: Drawing) {
       {[...perPlace.entries()].flatMap(([placeId, sensors]) => {
         const box = boxOf(placeId);
         if (!box) return [];
-        return sensors.slice(0, 3).map((sensor, index) => {
-          const text = `${groupDigits(Number(sensor.value).toFixed(1))} ${unit(sensor.unit)}`;
-          const w = text.length * 7 + 16;
-          const x = Math.max(box.x + 4, box.x + box.w - w - 6 - index * (w + 4));
+        let right = box.x + box.w - 6;
+        return sensors.slice(0, 3).map((sensor) => {
+          const out = sensor.out_of_limits_since !== null;
+          const text = `${out ? "▲ " : ""}${groupDigits(Number(sensor.value).toFixed(1))} ${unit(sensor.unit)}`;
+          const w = text.length * 6.6 + 16;
+          const x = right - w;
+          right = x - 4;
           const y = box.y + box.h - 22;
           return (
             <Mark key={sensor.device_id + sensor.channel} to={`/devices/${sensor.device_id}`} label={`${sensor.device} ${sensor.channel}: ${text}`}>
-              <rect x={x} y={y} width={w} height={18} rx={9} className={classes.sensor} data-out={sensor.out_of_limits_since !== null || undefined} />
-              <text x={x + w / 2} y={y + 12.8} className={classes.sensorText} data-out={sensor.out_of_limits_since !== null || undefined}>
-                {sensor.out_of_limits_since !== null ? "▲ " : ""}
+              <rect x={x} y={y} width={w} height={18} rx={9} className={classes.sensor} data-out={out || undefined} />
+              <text x={x + w / 2} y={y + 12.8} className={classes.sensorText} data-out={out || undefined}>
                 {text}
               </text>
             </Mark>
@@ -216,7 +218,7 @@ export function AlertLayer({ floor, boxOf }: Drawing) {
         return (
           <Mark key={alert.id} to="/devices?tab=alerts" label={alert.message}>
             <rect {...rect(box)} rx={5} className={classes.alertBox} data-calm={alert.acknowledged || undefined} />
-            <path d={`M${box.x + box.w / 2} ${box.y + 4} l9 16 h-18 Z`} className={classes.alertSign} />
+            <path d={`M${box.x + box.w} ${box.y - 12} l10 17 h-20 Z`} className={classes.alertSign} />
           </Mark>
         );
       })}

@@ -98,7 +98,7 @@ function Postings() {
     { key: "way", header: t("erp_way"), cell: (p) => <span className="mono">{p.erp_from ?? "?"} → {p.erp_to ?? "?"}</span> },
     { key: "cause", header: t("common:field.cause"), cell: (p) => <Cause kind={p.cause_kind} id={p.cause_id} word={word("cause", p.cause_kind)} /> },
     { key: "reference", header: t("document"), cell: (p) => (p.group_id ? <span className="mono">{p.erp_number ?? p.reference}</span> : <span className="soft">–</span>) },
-    { key: "words", header: t("erp_words"), grow: true, cell: (p) => (p.words ? <span title={p.words}>{p.words}</span> : p.held_by ? <Link className="quiet-link" to={`/outbox/${p.held_by}`}>{t("held")}</Link> : <span className="soft">–</span>) },
+    { key: "words", header: t("erp_words"), wrap: true, cell: (p) => (p.words ? p.words : p.held_by ? <Link className="quiet-link" to={`/outbox/${p.held_by}`}>{t("held")}</Link> : <span className="soft">–</span>) },
     { key: "attempts", header: t("tries"), align: "right", cell: (p) => p.attempts },
     { key: "when", header: t("common:field.when"), cell: (p) => <Age at={p.settled_at ?? p.recorded_at} /> },
     ...(may("integrator", "lead")

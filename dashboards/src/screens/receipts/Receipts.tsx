@@ -20,7 +20,7 @@ import { Age, Time } from "@/components/Time";
 import { EmptyState, LiveView } from "@/components/views";
 import { placesQuery } from "@/data/catalog";
 import { useList } from "@/data/queries";
-import { asnsQuery, openReceipt, putawayQuery, receiptsQuery, type AsnSummary, type PutawayTask, type ReceiptSummary } from "@/data/receiving";
+import { asnsQuery, openReceipt, putawayQuery, receiptsQuery, returnsQuery, type AsnSummary, type PutawayTask, type ReceiptSummary, type Return } from "@/data/receiving";
 
 export default function Receipts() {
   const { t } = useTranslation(["receipts", "common"]);
@@ -31,6 +31,7 @@ export default function Receipts() {
           { value: "receipts", label: t("tab.receipts"), content: () => <ReceiptList /> },
           { value: "asns", label: t("tab.asns"), content: () => <AsnList /> },
           { value: "putaway", label: t("tab.putaway"), content: () => <PutawayList /> },
+          { value: "returns", label: t("tab.returns"), content: () => <ReturnList /> },
         ]}
       />
     </Page>
@@ -179,5 +180,25 @@ function PutawayList() {
         </LiveView>
       </Panel>
     </>
+  );
+}
+
+function ReturnList() {
+  const { t } = useTranslation(["receipts", "common"]);
+  const list = useList(returnsQuery);
+  const columns: Column<Return>[] = [
+    { key: "number", header: t("return"), cell: (r) => <strong style={{ fontWeight: 560 }}>{r.number}</strong> },
+    { key: "customer", header: t("common:field.customer"), cell: (r) => r.customer ?? "–" },
+    { key: "lines", header: t("common:field.lines"), grow: true, cell: (r) => r.lines.map((line) => `${line.quantity} × ${line.sku} (${line.reason})`).join(", ") },
+    { key: "status", header: t("common:field.status"), cell: (r) => [...new Set(r.lines.map((line) => line.status))].map((status) => <State key={status} value={status} />) },
+    { key: "when", header: t("common:field.when"), cell: (r) => <Time at={r.created_at} age /> },
+    { key: "who", header: t("common:field.who"), cell: (r) => <Actor actor={r.created_by} /> },
+  ];
+  return (
+    <Panel flush>
+      <LiveView query={list} empty={(rows) => rows.length === 0 && <EmptyState title={t("no_returns")} next={t("no_returns_next")} />}>
+        {(rows) => <DataTable label={t("tab.returns")} rows={rows} columns={columns} rowKey={(r) => r.id} rowTo={(r) => `/movements?cause_kind=return&cause_id=${r.id}`} more={list.more} />}
+      </LiveView>
+    </Panel>
   );
 }

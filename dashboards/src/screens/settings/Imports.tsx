@@ -68,22 +68,6 @@ function Import({ kind }: { kind: ImportKind }) {
   const failed = attempt.error ?? (send.error && errors.length === 0 ? send.error : null);
   return (
     <>
-      <Panel title={t("import.columns")} actions={
-        <Button component="a" size="xs" variant="default" href={`data:text/csv;charset=utf-8,${encodeURIComponent(`${kind.header}\n`)}`} download={`${kind.kind}.csv`}>
-          {t("import.empty_file")}
-        </Button>
-      } flush>
-        <p style={{ margin: 0, padding: "10px 16px" }} className="soft">{kind.about}</p>
-        <DataTable
-          label={t("import.columns")}
-          rows={kind.columns}
-          rowKey={(column) => column.name}
-          columns={[
-            { key: "name", header: t("import.column"), cell: (column) => <span className="mono">{column.name}{column.required ? " *" : ""}</span> },
-            { key: "doc", header: t("import.meaning"), grow: true, cell: (column) => <span title={column.doc}>{column.doc}</span> },
-          ]}
-        />
-      </Panel>
       <div className={classes.steps}>
         <FileButton onChange={pick} accept=".csv,text/csv,text/plain">
           {(props) => (
@@ -121,11 +105,27 @@ function Import({ kind }: { kind: ImportKind }) {
               { key: "row", header: t("import.row"), align: "right", cell: (error) => error.row },
               { key: "column", header: t("import.column"), cell: (error) => <span className="mono">{error.column ?? "–"}</span> },
               { key: "value", header: t("import.value"), cell: (error) => <span className="mono">{error.value || "–"}</span> },
-              { key: "detail", header: t("import.problem"), grow: true, cell: (error) => error.detail },
+              { key: "detail", header: t("import.problem"), wrap: true, cell: (error) => error.detail },
             ]}
           />
         </Panel>
       )}
+      <Panel title={t("import.columns")} actions={
+        <Button component="a" size="xs" variant="default" href={`data:text/csv;charset=utf-8,${encodeURIComponent(`${kind.header}\n`)}`} download={`${kind.kind}.csv`}>
+          {t("import.empty_file")}
+        </Button>
+      } flush>
+        <p style={{ margin: 0, padding: "10px 16px" }} className="soft">{kind.about}</p>
+        <DataTable
+          label={t("import.columns")}
+          rows={kind.columns}
+          rowKey={(column) => column.name}
+          columns={[
+            { key: "name", header: t("import.column"), cell: (column) => <span className="mono">{column.name}{column.required ? " *" : ""}</span> },
+            { key: "doc", header: t("import.meaning"), grow: true, cell: (column) => <span title={column.doc}>{column.doc}</span> },
+          ]}
+        />
+      </Panel>
     </>
   );
 }
