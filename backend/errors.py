@@ -165,6 +165,8 @@ def from_database(e: psycopg.Error) -> Refused | None:
         return Invalid(f"A number or date is out of range: {e.diag.message_primary}")
     if isinstance(e, pg.UntranslatableCharacter | pg.CharacterNotInRepertoire):
         return Invalid("A text holds a character the database cannot store.")
-    if isinstance(e, psycopg.DataError) and e.sqlstate is None:  # psycopg's own: NUL, a number beyond the type
+    if (
+        isinstance(e, psycopg.DataError) and e.sqlstate is None
+    ):  # psycopg's own: NUL, a number beyond the type
         return Invalid(f"A value cannot be stored: {e}")
     return None
