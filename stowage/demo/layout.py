@@ -47,23 +47,23 @@ def places() -> Iterator[Spot]:
         erp_location="STO",
         holds_stock=False,
     )
-    yield Spot("AMBIENT", "zone", "Ambient shelves", 2, 2, 38, 22, holds_stock=False)
+    yield Spot("AMBIENT", "zone", "Ambient shelves", 2, 1, 38, 25, holds_stock=False)
     yield Spot(
         "COLD",
         "zone",
         "Cold room 2-8 °C",
         44,
-        2,
+        1,
         14,
-        13,
+        17,
         storage_class="chilled",
         erp_location="COLD",
         holds_stock=False,
     )
-    yield Spot("QUAR-1", "quarantine", "Quarantine", 44, 18, 14, 6, erp_location="QUA")
+    yield Spot("QUAR-1", "quarantine", "Quarantine", 44, 20, 14, 6, erp_location="QUA")
     yield Spot("STAGE-IN", "staging", "Inbound staging", 3, 28, 20, 6)
-    yield Spot("BENCH-1", "pack_bench", "Packing bench 1", 27, 28, 5, 4)
-    yield Spot("BENCH-2", "pack_bench", "Packing bench 2", 34, 28, 5, 4)
+    yield Spot("BENCH-1", "pack_bench", "Packing bench 1", 25, 28, 7, 5)
+    yield Spot("BENCH-2", "pack_bench", "Packing bench 2", 33.5, 28, 7, 5)
     yield Spot("STAGE-OUT", "staging", "Outbound staging", 42, 28, 15, 6)
     for code, name, x in (
         ("DOCK-1", "Inbound door 1", 6.0),
@@ -78,9 +78,9 @@ def places() -> Iterator[Spot]:
             for level in range(1, LEVELS + 1):
                 sequence += 10
                 yield Spot(f"{aisle}-{bay:02d}-{level}", "bin", f"Aisle {aisle}, bay {bay}, level {level}", 3 + 6 * (bay - 1),
-                           3 + 5.2 * a + 2 * (level - 1), 5.4, 1.8, "AMBIENT", max_units=800, pick_sequence=sequence)  # fmt: skip
+                           4 + 5.6 * a + 2 * (level - 1), 5.4, 1.8, "AMBIENT", max_units=800, pick_sequence=sequence)  # fmt: skip
     for bay in range(1, 4):
         for level in range(1, 4):
             sequence += 10
-            yield Spot(f"K-{bay:02d}-{level}", "bin", f"Cold room, bay {bay}, level {level}", 45 + 4.2 * (bay - 1), 3 + 3.6 * (level - 1),
+            yield Spot(f"K-{bay:02d}-{level}", "bin", f"Cold room, bay {bay}, level {level}", 45 + 4.2 * (bay - 1), 4 + 3.4 * (level - 1),
                        3.8, 3.0, "COLD", "chilled", max_units=600, pick_sequence=sequence)  # fmt: skip
