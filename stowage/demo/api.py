@@ -18,6 +18,9 @@ from stowage.demo.pace import Pace
 log = structlog.get_logger(__name__)
 Json = dict[str, Any]
 
+MOST_FAILURES = 8
+"""So many answers that it failed (not: no answer), and the person does something else."""
+
 
 class Refused(Exception):
     """The API said no: `status`, and `problem` in its own words and fields."""
@@ -64,7 +67,7 @@ class Account:
         return self._step("POST", path, body or {}, {})
 
     def _step(self, method: str, path: str, body: Json | None, query: Json) -> Json:
-        key, pause_s = str(uuid.uuid4()), 0.5
+        key, pause_s, failures = str(uuid.uuid4()), 0.5, 0
         while True:
             answer = None
             try:
@@ -84,6 +87,10 @@ class Account:
                 self._token = None
             elif answer is not None and answer.status_code < 500 and answer.status_code != 429:
                 raise _refusal(answer)
+            elif answer is not None:
+                failures += 1
+                if failures > MOST_FAILURES:
+                    raise _refusal(answer)
             self._pace.really(pause_s)
             pause_s = min(pause_s * 2, 10)
 

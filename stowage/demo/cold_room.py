@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 COLD_C, HALL_C = 4.6, 14.0
 WARMS_S, COOLS_S = 170.0, 120.0
-FORGOTTEN_FOR_S = 80.0
+FORGOTTEN_FOR_S = 100.0
 """Longer than the alert waits."""
 
 

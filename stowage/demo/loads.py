@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct, json, structs
 
-from device_drivers.gs1 import epc_from_uri, sgtin96_hex, sscc96_hex, sscc_with_check_digit
+from device_drivers.gs1 import epc_from_uri, is_valid_sscc, sgtin96_hex, sscc96_hex, sscc_with_check_digit
 from stowage.demo.catalog import Item, Partner, catalog
 
 SUPPLIER_EXTENSION = 3
@@ -17,6 +17,7 @@ LOOSE_CASES = 6
 """Up to so many cases travel loose in a roll cage; more stand on a pallet."""
 MOST_ON_A_PALLET = 240
 TAGGED_CASES = 12
+MOST_LOOSE = 30
 
 SHARE_SHORT, SHARE_OVER, SHARE_UNKNOWN, SHARE_PALLET_TAG_ONLY = 0.2, 0.1, 0.08, 0.3
 
@@ -121,6 +122,37 @@ def compose(
             serial = chance.randrange(1, 10**6)
             unknown = [epc_from_uri(f"urn:epc:id:sgtin:952199999.0001.{serial}", "sgtin-96").hex]
     return Load(number, supplier, door, pallets, cases, left_behind, over, unknown, purchase_order)
+
+
+def as_announced(chance: random.Random, asn: dict[str, Any], door: str) -> Load:
+    """What a notice of somebody else names: its plates with their tags, the rest as tagged cases and single pieces."""
+    pallets, loose = [], {(x["sku"], x["lot"]): int(float(x["quantity"])) for x in asn["lines"]}
+    for plate in asn["plates"]:
+        contents = []
+        for c in plate["contents"]:
+            loose[c["sku"], c["lot"]] = loose.get((c["sku"], c["lot"]), 0) - int(float(c["quantity"]))
+            contents.append(Goods(c["sku"], int(float(c["quantity"])), c["lot"], None, c["serial"]))
+        if is_valid_sscc(plate["code"]):
+            pallets.append(Pallet(plate["code"], sscc96_hex(plate["code"], _prefix_length()), contents, []))
+    cases: list[Goods] = []
+    for (sku, lot), quantity in loose.items():
+        item = next((i for i in catalog().items if i.sku == sku), None)
+        if item is None or item.serial_tracked:
+            continue
+        goods = Goods(sku, 1, lot)
+        if item.case_gtin:
+            cases += [
+                _case(chance, item, goods) for _ in range(min(quantity // item.case_quantity, MOST_LOOSE))
+            ]
+            quantity %= item.case_quantity
+        for _ in range(min(quantity, MOST_LOOSE)):
+            cases.append(
+                structs.replace(
+                    goods, epc=sgtin96_hex(item.gtin, _prefix_length(), chance.randrange(1, 2**37))
+                )
+            )
+    supplier = asn["supplier"]["code"] if asn["supplier"] else ""
+    return Load(asn["number"], supplier, door, pallets, cases, [], [], [], asn["source_ref"])
 
 
 def _case(chance: random.Random, item: Item, goods: Goods) -> Goods:

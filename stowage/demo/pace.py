@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-WALK_M_S = 2.8
-"""They ride: pallet trucks and scooters."""
+WALK_M_S = 4.0
+"""They ride: forklifts and scooters."""
 
 
 class Stopped(Exception):

@@ -19,7 +19,7 @@ import structlog
 from stowage.demo.api import Account, Refused
 from stowage.demo.catalog import Item, catalog
 from stowage.demo.doors import Doors
-from stowage.demo.loads import Load, compose, from_json, item_of, notice
+from stowage.demo.loads import Load, as_announced, compose, from_json, item_of, notice
 from stowage.demo.pace import Pace
 from stowage.demo.truth import Truth
 
@@ -115,6 +115,7 @@ class Suppliers:
             self._ids |= {p["name"]: p["id"] for p in self._office.pages("/partners")}
             self._first_deliveries()
         self._purchase_orders()
+        self._notices_of_others()
         if time.monotonic() >= self._planned_at:
             self._planned_at = time.monotonic() + PLANNED_EVERY_S / self._pace.speed
             self._planned_delivery()
@@ -149,6 +150,24 @@ class Suppliers:
             if supplier is None or not wanted:
                 continue  # a purchase of somebody else's, typed into the ERP
             self._send(supplier, self._freest_door(), wanted, number=delivery, purchase_order=number)
+
+    def _notices_of_others(self) -> None:
+        """A delivery notice that somebody typed in or imported: its truck comes too."""
+        for notice_ in self._office.pages("/asns", state="expected"):
+            age = datetime.now(UTC) - datetime.fromisoformat(notice_["created_at"])
+            if notice_["number"] in self._trucks.numbers or age < timedelta(seconds=20):
+                continue
+            door = notice_["dock_door"]["code"] if notice_["dock_door"] else self._freest_door()
+            load = as_announced(
+                self._chance,
+                self._office.get(f"/asns/{notice_['id']}"),
+                door if door in INBOUND else INBOUND[0],
+            )
+            self._truth.note("truck_loaded", load=load.to_json())
+            self._trucks.comes(load)
+            log.info(
+                "truck_comes", delivery=load.number, supplier=load.supplier, door=door, brings=load.brought
+            )
 
     def _planned_delivery(self) -> None:
         """Without an ERP, suppliers look after us by contract; with one, only what nobody has ordered yet."""
