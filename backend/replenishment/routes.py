@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+from fastapi import Path
 from psycopg.rows import dict_row
 from pydantic import BaseModel, Field, model_validator
 
@@ -13,7 +14,7 @@ from backend import api, errors
 from backend.api import Ctx, Db, Quantity, Site, allow
 from backend.context import Context
 from backend.errors import ChangedMeanwhile, Invalid, NotFound
-from backend.integration.erp.purchases import purchase_lines
+from backend.integration.erp.purchases import expect_delivery, purchase_lines
 from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
 from backend.replenishment import decide
 
@@ -250,3 +251,21 @@ def list_purchase_orders(
     return page_of(
         rows, limit, lambda r: [r.key], lambda r: PurchaseOrderLine.model_validate(r, from_attributes=True)
     )
+
+
+class ExpectedDelivery(BaseModel):
+    asn_id: UUID
+    number: str
+
+
+@router.post(
+    "/purchase-orders/{number}/asn",
+    response_model=ExpectedDelivery,
+    status_code=201,
+    dependencies=[allow("lead", "integrator")],
+)
+def expect_purchase_order(
+    number: Annotated[str, Path(max_length=100)], conn: Db, ctx: Ctx
+) -> ExpectedDelivery:
+    """Makes a delivery notice of what is open on a purchase order, for a supplier that sends none."""
+    return ExpectedDelivery(asn_id=expect_delivery(conn, ctx, number), number=number)

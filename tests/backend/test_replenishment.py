@@ -166,3 +166,21 @@ def test_a_rule_that_makes_no_sense_is_refused(
 ) -> None:
     assert rule(api, warehouse, **changes).status_code in (404, 409, 422)
     assert conn.execute("select count(*) from reorder_rule").fetchone() == (0,)
+
+
+def test_an_erp_purchase_becomes_a_delivery_notice_that_is_received(
+    api: Api, conn: Conn, warehouse: Warehouse
+) -> None:
+    conn.execute(
+        """insert into erp_purchase_line (erp_id, line_id, number, supplier_id, item_id, ordered, open_quantity, state, wanted_on)
+           values ('7', '9', 'PO-7', %s, %s, 30, 24, 'confirmed', '2030-01-31')""",
+        [warehouse.supplier_id, warehouse.items["TEA-250"]],
+    )
+    made = api.post("/api/v1/purchase-orders/PO-7/asn")
+    assert made.status_code == 201, made.text
+    notice = api.get(f"/api/v1/asns/{made.json()['asn_id']}").json()
+    assert (notice["source"], notice["source_ref"], notice["lines"][0]["quantity"]) == ("erp", "PO-7", "24")
+    assert api.post("/api/v1/purchase-orders/PO-7/asn").json()["asn_id"] == made.json()["asn_id"]
+    assert api.post("/api/v1/purchase-orders/PO-8/asn").status_code == 404
+    conn.execute("update erp_purchase_line set open_quantity = 0")
+    assert api.post("/api/v1/purchase-orders/PO-7/asn").status_code == 409

@@ -1,15 +1,18 @@
-"""What is on order at suppliers, as the ERP has it: for replenishment and for the purchaser's list."""
+"""What is on order at suppliers, as the ERP has it: the purchaser's list, and delivery notices made of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from uuid import UUID
 
 from psycopg.rows import class_row
 
+from backend import receiving
+from backend.context import Context
 from backend.db import Conn
+from backend.errors import Conflict, NotFound
 
 
 @dataclass(frozen=True)
@@ -46,3 +49,31 @@ def purchase_lines(
                order by key limit %s""",
             [item_id, item_id, only_open, after, limit],
         ).fetchall()
+
+
+def expect_delivery(conn: Conn, ctx: Context, number: str) -> UUID:
+    """A delivery notice of what is open on a purchase of the ERP, for suppliers that send none. Asked for again, it is
+    brought up to date until something of it came. Raises NotFound, Conflict."""
+    lines = conn.execute(
+        """select item_id, sum(open_quantity), min(supplier_id::text)::uuid, min(wanted_on) from erp_purchase_line
+           where number = %s and state = 'confirmed' and open_quantity > 0 group by item_id order by item_id""",
+        [number],
+    ).fetchall()
+    if not lines:
+        if conn.execute("select 1 from erp_purchase_line where number = %s", [number]).fetchone() is None:
+            raise NotFound(f"The ERP has shown no purchase {number}.", field="number")
+        raise Conflict(f"Nothing of purchase {number} is open any more.", field="number")
+    wanted_on = lines[0][3]
+    return receiving.expect(
+        conn,
+        ctx,
+        receiving.NewAsn(
+            number=number,
+            supplier_id=lines[0][2],
+            lines=tuple(receiving.AsnLine(item_id, quantity) for item_id, quantity, _, _ in lines),
+            expected_at=datetime.combine(wanted_on, time(12), tzinfo=UTC) if wanted_on else None,
+            source="erp",
+            source_ref=number,
+        ),
+        replace=True,
+    )
