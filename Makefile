@@ -21,7 +21,7 @@ run: $(VENV)/.base
 	@STOWAGE_STOP_WITH_PARENT=1 exec $(BIN)/stowage run $(ARGS)
 
 test: lint
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 kills: $(VENV)/.dev   # the long form of the crash tests: minutes, not seconds
 	$(BIN)/python -m pytest -m slow $(ARGS)
