@@ -13,7 +13,7 @@ const noTextInCode = [
 ];
 
 export default tseslint.config(
-  { ignores: ["dist", "src/api/schema.d.ts", "node_modules"] },
+  { ignores: ["dist*", "src/api/schema.d.ts", "node_modules"] },
   js.configs.recommended,
   ...tseslint.configs.strict,
   hooks.configs.flat["recommended-latest"],

@@ -1,0 +1,345 @@
+"""Every screen in a real browser against the real API: it says something, nothing fails, in both languages."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from backend.app import create_app
+from backend.auth.principals import hash_password
+from backend.db import Conn
+from backend.ids import new_id
+from stowage.parts import PartFailed
+from stowage.parts.node import build_screens
+from tests.conftest import Warehouse, missing, put_stock, tool
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+SCREENS = [
+    "/floor",
+    "/stock",
+    "/items/{item}",
+    "/movements",
+    "/movements/{movement}",
+    "/units/{serial}",
+    "/places/{place}",
+    "/receipts",
+    "/receipts?tab=asns",
+    "/receipts?tab=putaway",
+    "/receipts?tab=returns",
+    "/receipts/{receipt}",
+    "/asns/{asn}",
+    "/orders",
+    "/orders?tab=waves",
+    "/orders?tab=shipments",
+    "/orders/{order}",
+    "/shipments/{shipment}",
+    "/discrepancies",
+    "/discrepancies?tab=counts&count=all",
+    "/replenishment",
+    "/replenishment?tab=rules",
+    "/replenishment?tab=on_order",
+    "/outbox",
+    "/outbox?tab=documents",
+    "/outbox?tab=orders",
+    "/outbox?tab=drift",
+    "/outbox?tab=imports",
+    "/outbox?tab=webhooks",
+    "/outbox?tab=deliveries",
+    "/outbox/{movement}",
+    "/devices",
+    "/devices?tab=alerts",
+    "/devices?tab=dead-letters",
+    "/devices/{device}",
+    "/settings/me",
+    "/settings/sites",
+    "/settings/places",
+    "/settings/items",
+    "/settings/partners",
+    "/settings/imports",
+    "/settings/tags",
+    "/settings/labels",
+    "/settings/users",
+    "/settings/tokens",
+    "/settings/audit",
+    "/settings/ledger",
+]
+
+
+@dataclass
+class Running:
+    """The application with its screens at `base`, a session of an administrator, and the ids of what there is."""
+
+    base: str
+    session: dict[str, Any]
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        headers = {"Authorization": f"Bearer {self.session['token']}", "Idempotency-Key": str(new_id())}
+        answer = httpx.request(method, f"{self.base}/api/v1{path}", json=body, headers=headers)
+        assert answer.is_success, f"{method} {path}: {answer.text}"
+        return answer.json()
+
+
+@pytest.fixture(scope="module")
+def web_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    log = tmp_path_factory.mktemp("npm") / "npm.log"
+    try:
+        return build_screens(ROOT / "dashboards", log)
+    except PartFailed as e:
+        missing("the built screens", f"{e} (see {log})")
+        raise
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = tool(
+        "chromium", "chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def running(database_url: str, conn: Conn, warehouse: Warehouse, web_root: Path) -> Iterator[Running]:
+    conn.execute(
+        "insert into app_user (id, username, name, password_hash, roles) values (%s, 'ada', 'Ada Admin', %s, array['admin'])",
+        [new_id(), hash_password("a good password")],
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(database_url, web_root=web_root), host="127.0.0.1", port=0, log_level="warning"
+        )
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert server.started
+    base = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    login = httpx.post(f"{base}/api/v1/auth/login", json={"username": "ada", "password": "a good password"})
+    yield Running(base, login.json())
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def busy(running: Running, conn: Conn, warehouse: Warehouse) -> Running:
+    """A warehouse in which something of everything has happened."""
+    put_stock(conn, warehouse, "TEA-250", "A-01-1", "480")
+    put_stock(conn, warehouse, "MILK-1L", "C-01-1", "60", lot="L1", expires_on="2027-01-31")
+    put_stock(conn, warehouse, "DRILL-X", "A-02-1", "1", serial="SN-1")
+    ask, ids = running.ask, running.ids
+    soon = (datetime.now(UTC) + timedelta(hours=4)).isoformat()
+    asn = ask(
+        "POST",
+        "/asns",
+        {
+            "number": "ASN-1",
+            "supplier_id": str(warehouse.supplier_id),
+            "lines": [{"sku": "TEA-250", "quantity": "24"}],
+        },
+    )
+    receipt = ask("POST", "/receipts", {"asn_id": asn["id"], "dock_door_id": str(warehouse.places["DOCK-1"])})
+    ask("POST", f"/receipts/{receipt['id']}/scans", {"code": "TEA-250", "quantity": "12"})
+    order = ask(
+        "POST",
+        "/sales-orders",
+        {
+            "external_number": "WEB-1",
+            "customer_id": str(warehouse.customer_id),
+            "due_at": soon,
+            "lines": [{"sku": "TEA-250", "quantity": "12"}, {"sku": "MILK-1L", "quantity": "600"}],
+        },
+    )
+    ask("POST", "/waves", {"order_ids": [order["id"]], "max_orders": 1})
+    shipment = ask("POST", "/shipments", {"order_ids": [order["id"]]})
+    ask("POST", "/count-tasks", {"place": "A-01-2"})
+    ask(
+        "PUT",
+        "/reorder-rules",
+        {"item_id": str(warehouse.items["TEA-250"]), "reorder_point": "900", "target_level": "1200"},
+    )
+    agent = ask("POST", "/agents", {"code": "DOCK"})
+    device = ask(
+        "POST",
+        "/devices",
+        {
+            "agent_id": agent["agent"]["id"],
+            "code": "COLD-1",
+            "kind": "climate_sensor",
+            "place_id": str(warehouse.places["COLD"]),
+        },
+    )
+    ask("POST", "/webhook-subscriptions", {"name": "CRM", "url": "https://crm.example/hooks", "types": []})
+    ids |= {
+        "item": str(warehouse.items["TEA-250"]),
+        "movement": ask("GET", "/movements?cause_kind=receipt")["items"][0]["id"],
+        "serial": "SN-1",
+        "place": str(warehouse.places["COLD"]),
+        "receipt": receipt["id"],
+        "asn": asn["id"],
+        "order": order["id"],
+        "shipment": shipment["id"],
+        "device": device["id"],
+    }
+    return running
+
+
+class Watched:
+    """A page that remembers everything that went wrong on it."""
+
+    def __init__(self, browser: Browser, running: Running, language: str, *, logged_in: bool = True) -> None:
+        self.context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
+        self.context.add_init_script(f"localStorage.setItem('stowage.language', '{language}')")
+        if logged_in:
+            session = json.dumps(json.dumps(running.session))
+            self.context.add_init_script(f"localStorage.setItem('stowage.session', {session})")
+        self.base = running.base
+        self.page: Page = self.context.new_page()
+        self.wrong: list[str] = []
+        self.page.on(
+            "console",
+            lambda m: self.wrong.append(f"console: {m.text}") if m.type in ("error", "warning") else None,
+        )
+        self.page.on("pageerror", lambda e: self.wrong.append(f"exception: {e}"))
+        self.page.on(
+            "response", lambda r: self.wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None
+        )
+
+    def open(self, path: str) -> str:
+        """The visible text once the page has settled."""
+        self.page.goto(self.base + path)
+        self.page.locator("#content h1").first.wait_for(timeout=15_000)
+        self.page.locator("[role=status] .mantine-Skeleton-root").first.wait_for(
+            state="detached", timeout=15_000
+        )
+        self.page.wait_for_function(
+            "!document.querySelector('#content .mantine-Skeleton-root')", timeout=15_000
+        )
+        return self.page.locator("#content").inner_text()
+
+
+A_KEY = re.compile(r"\b(?:common:|(?:field|state|action|nav|problem|kind|unit|tab|chapter)\.)[a-z_]+\b")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_screen_opens_without_a_fault(busy: Running, browser: Browser, language: str) -> None:
+    watched = Watched(browser, busy, language)
+    faults: list[str] = []
+    for screen in SCREENS:
+        path = screen.format_map(busy.ids)
+        text = watched.open(path)
+        if A_KEY.search(text):
+            faults.append(f"{screen}: a key instead of a word: {A_KEY.search(text)}")
+        if watched.page.locator("#content [role=alert]").count():
+            faults.append(f"{screen}: {watched.page.locator('#content [role=alert]').first.inner_text()}")
+        if language == "zh" and not re.search(r"[\u4e00-\u9fff]", text):
+            faults.append(f"{screen}: nothing on it is Chinese")
+        faults += [f"{screen}: {what}" for what in watched.wrong]
+        watched.wrong.clear()
+    watched.context.close()
+    assert not faults, "\n".join(faults)
+
+
+def test_an_empty_system_says_what_to_do_next(running: Running, browser: Browser) -> None:
+    watched = Watched(browser, running, "en")
+    for path, words in [
+        ("/receipts", "No receipts yet"),
+        ("/orders", "They come from the ERP"),
+        ("/discrepancies", "Books and reality agree"),
+        ("/replenishment?tab=rules", "No rules yet"),
+        ("/devices", "No agents yet"),
+    ]:
+        assert words in watched.open(path), path
+    assert not watched.wrong
+    watched.context.close()
+
+
+def test_a_person_logs_in_and_comes_back_to_where_they_wanted_to_go(
+    running: Running, browser: Browser
+) -> None:
+    watched = Watched(browser, running, "en", logged_in=False)
+    page = watched.page
+    page.goto(f"{running.base}/stock")
+    page.get_by_label("User name").fill("ada")
+    page.get_by_label("Password", exact=True).fill("wrong password")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_text("The name or the password is wrong.").wait_for()
+    page.get_by_label("Password", exact=True).fill("a good password")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{running.base}/stock")
+    page.get_by_text("TEA-250").first.wait_for()
+    watched.context.close()
+
+
+def test_search_is_one_key_away_and_a_scanned_code_opens_its_page(busy: Running, browser: Browser) -> None:
+    watched = Watched(browser, busy, "en")
+    watched.open("/orders")
+    watched.page.keyboard.press("/")
+    watched.page.get_by_role("combobox").fill("green")
+    watched.page.get_by_role("option", name=re.compile("TEA-250")).wait_for()
+    watched.page.keyboard.press("Enter")
+    watched.page.wait_for_url(f"{busy.base}/items/{busy.ids['item']}")
+    watched.page.keyboard.press("/")
+    watched.page.keyboard.type("06412345000012")
+    watched.page.keyboard.press("Enter")
+    watched.page.wait_for_url(f"{busy.base}/items/{busy.ids['item']}")
+    assert not watched.wrong
+    watched.context.close()
+
+
+def test_a_change_elsewhere_appears_without_a_reload(busy: Running, browser: Browser) -> None:
+    watched = Watched(browser, busy, "en")
+    watched.open(f"/receipts/{busy.ids['receipt']}")
+    watched.page.locator("[role=status][data-status=open]").wait_for()
+    busy.ask("POST", f"/receipts/{busy.ids['receipt']}/scans", {"code": "TEA-250", "quantity": "5"})
+    watched.page.locator("#content").get_by_text("17").first.wait_for(timeout=5_000)
+    assert not watched.wrong
+    watched.context.close()
+
+
+def test_the_books_are_corrected_by_a_form_that_shows_its_mistakes(busy: Running, browser: Browser) -> None:
+    watched = Watched(browser, busy, "en")
+    page = watched.page
+    watched.open(f"/items/{busy.ids['item']}")
+    page.get_by_role("button", name="Adjust stock").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Place").fill("NO-SUCH-BIN")
+    dialog.get_by_label("Change").fill("-2")
+    dialog.get_by_label("Reason").fill("two were broken")
+    dialog.get_by_role("button", name="Post the adjustment").click()
+    page.get_by_text("names no item, place").wait_for()
+    dialog.get_by_label("Place").fill("A-01-1")
+    dialog.get_by_role("button", name="Post the adjustment").click()
+    dialog.wait_for(state="detached")
+    stock = busy.ask("GET", f"/items/{busy.ids['item']}/stock")
+    assert stock["on_hand"] == "490"
+    page.get_by_text("490").first.wait_for()
+    watched.context.close()
