@@ -96,7 +96,8 @@ class Worker:
     # --- putaway ------------------------------------------------------------------------------------------
 
     def _put_away(self) -> bool:
-        tasks = self._api.get("/putaway-tasks", state="todo", limit=20)["items"]
+        tasks = self._api.get("/putaway-tasks", state="todo", limit=50)["items"]
+        tasks.sort(key=lambda t: not str(t["proposed_place"]).startswith("K-"))  # what is chilled first
         for task in tasks:
             if task["claimed_by"] in (None, self._api.username) and task["proposed_place"]:
                 try:
