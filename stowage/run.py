@@ -505,6 +505,8 @@ def _welcome(everything: Run) -> None:
         say.plain("Demo accounts (name / password):")
         for account in seed.ACCOUNTS:
             say.plain(f"  {account.username:<12} {account.password:<16} {account.role}")
+        port = seed.read_world(everything.settings).webhook_port
+        say.plain(f"The demo's CRM, which takes the signed webhooks:  http://127.0.0.1:{port}/")
     if everything.administrator is not None:
         name, password = everything.administrator
         say.plain(f"The first account, shown only now:  {name} / {password}   (another: stowage admin NAME)")
