@@ -1,10 +1,7 @@
-// The application: words, theme, queries, live connection, routes.
+// The application: words, queries, live connection, routes. What the desktop needs beyond that (the component library)
+// loads with app/Desktop, so that a handheld never fetches it.
 import "@fontsource-variable/inter/wght.css";
-import "@mantine/core/styles.css";
-import "@mantine/notifications/styles.css";
 import "./design/tokens.css";
-import { MantineProvider } from "@mantine/core";
-import { Notifications } from "@mantine/notifications";
 import { QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
@@ -12,22 +9,20 @@ import { RouterProvider } from "react-router";
 import { LiveBridge } from "./app/LiveBridge";
 import { queries } from "./app/queries";
 import { router } from "./app/routes";
-import { cssVariables, theme } from "./design/theme";
+import { startScheme } from "./design/scheme";
 import { startI18n } from "./i18n";
 
+startScheme();
 await startI18n();
 
 const root = document.getElementById("root");
 if (root) {
   createRoot(root).render(
     <StrictMode>
-      <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">
-        <Notifications position="bottom-right" limit={4} />
-        <QueryClientProvider client={queries}>
-          <LiveBridge />
-          <RouterProvider router={router} />
-        </QueryClientProvider>
-      </MantineProvider>
+      <QueryClientProvider client={queries}>
+        <LiveBridge />
+        <RouterProvider router={router} />
+      </QueryClientProvider>
     </StrictMode>,
   );
 }

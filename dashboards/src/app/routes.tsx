@@ -20,42 +20,58 @@ function screen(path: string, load: Screen) {
   } satisfies RouteObject;
 }
 
+/** A frame around other screens. */
+function layout(load: Screen, path?: string) {
+  return { ...screen("", load), path };
+}
+
 export const router = createBrowserRouter([
-  { errorElement: <CrashScreen />, children: [
-    screen("/login", () => import("@/screens/login/LogIn")),
-    {
-      element: <RequireSession />,
-      children: [
-        screen("/handheld/*", () => import("@/handheld")),
-        {
-          ...screen("/", () => import("./Shell")),
-          children: [
-            { index: true, element: <Navigate to="/floor" replace /> },
-            screen("floor", () => import("@/screens/floor/Floor")),
-            screen("stock", () => import("@/screens/stock/Stock")),
-            screen("items/:itemId", () => import("@/screens/stock/ItemPage")),
-            screen("units/:code", () => import("@/screens/stock/UnitPage")),
-            screen("movements", () => import("@/screens/stock/Movements")),
-            screen("movements/:movementId", () => import("@/screens/stock/MovementPage")),
-            screen("places/:placeId", () => import("@/screens/stock/PlacePage")),
-            screen("receipts", () => import("@/screens/receipts/Receipts")),
-            screen("receipts/:receiptId", () => import("@/screens/receipts/ReceiptPage")),
-            screen("asns/:asnId", () => import("@/screens/receipts/AsnPage")),
-            screen("orders", () => import("@/screens/orders/Orders")),
-            screen("orders/:orderId", () => import("@/screens/orders/OrderPage")),
-            screen("shipments/:shipmentId", () => import("@/screens/orders/ShipmentPage")),
-            screen("discrepancies", () => import("@/screens/discrepancies/Discrepancies")),
-            screen("discrepancies/:discrepancyId", () => import("@/screens/discrepancies/DiscrepancyPage")),
-            screen("replenishment", () => import("@/screens/replenishment/Replenishment")),
-            screen("outbox", () => import("@/screens/outbox/Outbox")),
-            screen("outbox/:postingId", () => import("@/screens/outbox/PostingPage")),
-            screen("devices", () => import("@/screens/devices/Devices")),
-            screen("devices/:deviceId", () => import("@/screens/devices/DevicePage")),
-            screen("settings/*", () => import("@/screens/settings/Settings")),
-            screen("*", () => import("./NotFound")),
-          ],
-        },
-      ],
-    },
-  ] },
+  {
+    errorElement: <CrashScreen />,
+    children: [
+      {
+        element: <RequireSession />,
+        children: [screen("/handheld/*", () => import("@/handheld"))],
+      },
+      {
+        ...layout(() => import("./Desktop")),
+        children: [
+          screen("/login", () => import("@/screens/login/LogIn")),
+          {
+            element: <RequireSession />,
+            children: [
+              {
+                ...layout(() => import("./Shell"), "/"),
+                children: [
+                  { index: true, element: <Navigate to="/floor" replace /> },
+                  screen("floor", () => import("@/screens/floor/Floor")),
+                  screen("stock", () => import("@/screens/stock/Stock")),
+                  screen("items/:itemId", () => import("@/screens/stock/ItemPage")),
+                  screen("units/:code", () => import("@/screens/stock/UnitPage")),
+                  screen("movements", () => import("@/screens/stock/Movements")),
+                  screen("movements/:movementId", () => import("@/screens/stock/MovementPage")),
+                  screen("places/:placeId", () => import("@/screens/stock/PlacePage")),
+                  screen("receipts", () => import("@/screens/receipts/Receipts")),
+                  screen("receipts/:receiptId", () => import("@/screens/receipts/ReceiptPage")),
+                  screen("asns/:asnId", () => import("@/screens/receipts/AsnPage")),
+                  screen("orders", () => import("@/screens/orders/Orders")),
+                  screen("orders/:orderId", () => import("@/screens/orders/OrderPage")),
+                  screen("shipments/:shipmentId", () => import("@/screens/orders/ShipmentPage")),
+                  screen("discrepancies", () => import("@/screens/discrepancies/Discrepancies")),
+                  screen("discrepancies/:discrepancyId", () => import("@/screens/discrepancies/DiscrepancyPage")),
+                  screen("replenishment", () => import("@/screens/replenishment/Replenishment")),
+                  screen("outbox", () => import("@/screens/outbox/Outbox")),
+                  screen("outbox/:postingId", () => import("@/screens/outbox/PostingPage")),
+                  screen("devices", () => import("@/screens/devices/Devices")),
+                  screen("devices/:deviceId", () => import("@/screens/devices/DevicePage")),
+                  screen("settings/*", () => import("@/screens/settings/Settings")),
+                  screen("*", () => import("./NotFound")),
+                ],
+              },
+            ],
+          },
+        ],
+      },
+    ],
+  },
 ]);

@@ -13,7 +13,7 @@ const dark: MantineColorsTuple = [
 export const theme = createTheme({
   primaryColor: "accent",
   colors: { accent, dark },
-  fontFamily: '"Inter Variable", system-ui, -apple-system, "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC", sans-serif',
+  fontFamily: "var(--font)",
   fontFamilyMonospace: "var(--mono)",
   fontSizes: { xs: "0.78rem", sm: "0.86rem", md: "0.94rem", lg: "1.06rem", xl: "1.25rem" },
   headings: { fontWeight: "620", sizes: { h1: { fontSize: "1.4rem", lineHeight: "1.3" }, h2: { fontSize: "1.06rem", lineHeight: "1.35" }, h3: { fontSize: "0.94rem", lineHeight: "1.4" } } },

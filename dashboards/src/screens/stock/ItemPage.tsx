@@ -28,7 +28,7 @@ export default function ItemPage() {
   const item = useQuery(itemQuery(itemId));
   if (!item.data) {
     return (
-      <Page title="" name={t("title")} crumbs={[{ label: t("title"), to: "/stock" }]}>
+      <Page title={t("title")} crumbs={[{ label: t("title"), to: "/stock" }]}>
         <Panel>{item.error ? <ErrorState error={item.error} retry={() => void item.refetch()} /> : <LoadingRows />}</Panel>
       </Page>
     );
