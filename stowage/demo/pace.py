@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-WALK_M_S = 4.0
+WALK_M_S = 5.0
 """They ride: forklifts and scooters."""
 
 

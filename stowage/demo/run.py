@@ -94,7 +94,7 @@ def _actors(
     for door in INBOUND:
         yield door, unload_at(door, trucks, doors, truth, pace)
     for name, duties in (
-        ("wendy", "load_several pack load pick count putaway"),
+        ("wendy", "count load_several pack load pick putaway"),
         ("walter", "count putaway pick load_several pack load"),
     ):
         yield name, Worker(account(name), duties, hall, bench, doors, cold, truth, pace, chance(name)).work
