@@ -29,10 +29,7 @@ export const router = createBrowserRouter([
   {
     errorElement: <CrashScreen />,
     children: [
-      {
-        element: <RequireSession />,
-        children: [screen("/handheld/*", () => import("@/handheld"))],
-      },
+      screen("/handheld/*", () => import("@/handheld")), // it has a log-in of its own
       {
         ...layout(() => import("./Desktop")),
         children: [
@@ -50,6 +47,7 @@ export const router = createBrowserRouter([
                   screen("units/:code", () => import("@/screens/stock/UnitPage")),
                   screen("movements", () => import("@/screens/stock/Movements")),
                   screen("movements/:movementId", () => import("@/screens/stock/MovementPage")),
+                  screen("transfers", () => import("@/screens/stock/Transfers")),
                   screen("places/:placeId", () => import("@/screens/stock/PlacePage")),
                   screen("receipts", () => import("@/screens/receipts/Receipts")),
                   screen("receipts/:receiptId", () => import("@/screens/receipts/ReceiptPage")),

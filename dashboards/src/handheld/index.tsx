@@ -1,8 +1,31 @@
-// The handheld's own routes start here (/handheld/*). It shares tokens, words, session, data and the scanner with the
-// desktop, and none of its shell.
+// The handheld's own routes (/handheld/*): its log-in, the eight jobs, and each job. It shares tokens, words, session and data
+// with the desktop, and none of its shell. A job is a flow (flows/*), run by `Runtime` and drawn by `StepScreen`.
+import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
+import { Navigate, Route, Routes } from "react-router";
+import { useSession } from "@/api/session";
+import { Home } from "./Home";
+import { JOBS } from "./jobs";
+import { LogIn } from "./LogIn";
+import { StepScreen } from "./StepScreen";
+import { storedTheme } from "./theme";
 
 export default function Handheld() {
-  const { t } = useTranslation();
-  return <main style={{ padding: 16 }}>{t("not_found.next")}</main>;
+  useTranslation(["handheld", "common"]); // both before anything is drawn
+  const session = useSession();
+  useEffect(() => {
+    const root = document.documentElement;
+    root.dataset["handheld"] = storedTheme();
+    return () => {
+      delete root.dataset["handheld"];
+    };
+  }, []);
+  if (!session) return <LogIn />;
+  return (
+    <Routes>
+      <Route index element={<Home />} />
+      {JOBS.map((job) => <Route key={job.id} path={job.id} element={<StepScreen key={job.id} job={job} />} />)}
+      <Route path="*" element={<Navigate to="/handheld" replace />} />
+    </Routes>
+  );
 }

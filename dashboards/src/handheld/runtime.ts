@@ -65,12 +65,18 @@ interface Job<S> {
 const BACK_OFF_MS = [300, 600, 1200, 2500, 4000];
 const SERVER_FAULTS_BEFORE_GIVING_UP = 4;
 
+/** What the runtime needs from the page. */
+export interface Around<S> {
+  words: () => T;
+  leave: (outcome: Outcome<S>) => void;
+  done: () => void;
+}
+
 export class GivenUp extends Error {}
 
 export class Runtime<S> {
   readonly #flow: Flow<S>;
-  readonly #t: () => T;
-  readonly #go: (outcome: Outcome<S>) => void;
+  readonly #around: Around<S>;
   readonly #queue: Job<S>[] = [];
   readonly #listeners = new Set<() => void>();
   readonly #wakers = new Set<() => void>();
@@ -78,12 +84,10 @@ export class Runtime<S> {
   #answers = 0;
   #over = false;
   #shown: Shown<S> = { state: null, answer: null, waiting: 0, busy: false, cutOffSince: null };
-  onDone: () => void = () => undefined;
 
-  constructor(flow: Flow<S>, t: () => T, go: (outcome: Outcome<S>) => void) {
+  constructor(flow: Flow<S>, around: Around<S>) {
     this.#flow = flow;
-    this.#t = t;
-    this.#go = go;
+    this.#around = around;
   }
 
   begin(code?: string): void {
@@ -155,8 +159,8 @@ export class Runtime<S> {
         state: outcome.state, waiting: this.#queue.length, busy: this.#queue.length > 0, cutOffSince: null,
         ...(answer ? { answer: { ...answer, id: ++this.#answers } } : {}),
       });
-      this.onDone();
-      if (outcome.leave || outcome.go) this.#go(outcome);
+      this.#around.done();
+      if (outcome.leave || outcome.go) this.#around.leave(outcome);
     }
     this.#running = false;
   }
@@ -164,7 +168,7 @@ export class Runtime<S> {
   async #do(job: Job<S>): Promise<Outcome<S>> {
     const state = this.#shown.state as S;
     const io: Io = {
-      t: this.#t(),
+      t: this.#around.words(),
       send: (ask) => this.#untilAnswered(() => ask({ "idempotency-key": job.key })),
       read: (ask) => this.#untilAnswered(ask),
     };

@@ -3,6 +3,7 @@ import type common from "./en/common.json";
 import type devices from "./en/devices.json";
 import type discrepancies from "./en/discrepancies.json";
 import type floor from "./en/floor.json";
+import type handheld from "./en/handheld.json";
 import type orders from "./en/orders.json";
 import type outbox from "./en/outbox.json";
 import type receipts from "./en/receipts.json";
@@ -19,6 +20,7 @@ declare module "i18next" {
       devices: typeof devices;
       discrepancies: typeof discrepancies;
       floor: typeof floor;
+      handheld: typeof handheld;
       orders: typeof orders;
       outbox: typeof outbox;
       receipts: typeof receipts;
