@@ -43,6 +43,7 @@ SCREENS = [
     "/stock",
     "/items/{item}",
     "/movements",
+    "/transfers",
     "/movements/{movement}",
     "/units/{serial}",
     "/places/{place}",

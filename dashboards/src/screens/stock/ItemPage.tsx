@@ -150,12 +150,14 @@ function History({ item }: { item: Item }) {
   const history = useQuery(itemHistoryQuery(item.id));
   const { times, series } = useMemo(() => {
     const days = history.data?.days ?? [];
-    // Before the first movement there is nothing to draw: a gap, not a zero.
+    // The chart begins with the day before the first movement: earlier there is nothing to tell.
     const first = days.findIndex((day) => Number(day.on_hand) !== 0 || Number(day.received) !== 0 || Number(day.issued) !== 0);
-    const shown: Series[] = [
-      { label: t("common:field.on_hand"), unit, values: days.map((day, index) => (first >= 0 && index >= first ? Number(day.on_hand) : null)), shape: "step", fill: true },
-    ];
-    return { times: days.map((day) => Date.parse(`${day.day}T12:00:00Z`) / 1000), series: shown };
+    const shown = first > 0 ? days.slice(first - 1) : days;
+    const onHand = shown.map((day) => Number(day.on_hand));
+    const series: Series[] = [{ label: t("common:field.on_hand"), unit, values: [...onHand, onHand.at(-1) ?? null], shape: "step", fill: true }];
+    const starts = shown.map((day) => Date.parse(`${day.day}T00:00:00Z`) / 1000);
+    // The last day's figure holds until the day is over.
+    return { times: [...starts, (starts.at(-1) ?? 0) + 86_400], series };
   }, [history.data, t, unit]);
   return (
     <Panel title={t("ninety_days")}>

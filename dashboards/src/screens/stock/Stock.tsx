@@ -1,6 +1,6 @@
 // How many, where, how sure: every item with what is on hand, reserved and available.
 import { Button } from "@mantine/core";
-import { IconHistory, IconPlus } from "@tabler/icons-react";
+import { IconHistory, IconPlus, IconTruck } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -46,6 +46,9 @@ export default function Stock() {
         <>
           <Button component={Link} to="/movements" variant="default" leftSection={<IconHistory size={16} stroke={1.6} />}>
             {t("all_movements")}
+          </Button>
+          <Button component={Link} to="/transfers" variant="default" leftSection={<IconTruck size={16} stroke={1.6} />}>
+            {t("transfer.title")}
           </Button>
           {may("lead") && (
             <Button variant="light" leftSection={<IconPlus size={16} stroke={1.8} />} onClick={() => setAdjusting(true)}>
