@@ -27,6 +27,7 @@ export interface ChartProps {
   /** Horizontal lines a person should know: a limit, a reorder point. */
   marks?: { value: number; label: string; tone: "warn" | "bad" | "wait" }[];
   zero?: boolean;
+  /** The times are calendar days (midnight UTC): the axis shows days only. */
   dates?: boolean;
 }
 
@@ -39,7 +40,8 @@ const toneVariable = (tone: Series["tone"] = "accent") => (tone === "accent" ? "
 export function Chart({ times, series, height = 220, label, marks = [], zero = false, dates = false }: ChartProps) {
   const box = useRef<HTMLDivElement>(null);
   const { t, i18n } = useTranslation();
-  const zone = useZone();
+  const siteZone = useZone();
+  const zone = dates ? "UTC" : siteZone;
   const scheme = useComputedColorScheme("light");
 
   useEffect(() => {
@@ -89,6 +91,7 @@ export function Chart({ times, series, height = 220, label, marks = [], zero = f
         axes: [
           {
             stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1, size: 5 }, space: 78, size: 34,
+            ...(dates ? { incrs: [1, 2, 7, 14, 30, 90].map((days) => days * 86_400) } : {}),
             values: (_, splits, _axis, _space, step) => splits.map((seconds) => tickText(seconds, step, i18n.language, zone)),
           },
           {
