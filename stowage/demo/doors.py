@@ -31,6 +31,13 @@ class Doors:
             ]
         self._carry(door, list(epcs), start, way)
 
+    def is_inside(self, epcs: Iterable[str]) -> bool:
+        """Whether the first of them has crossed the door's line, or is on a shelf already."""
+        try:
+            return self._devices.scene.where(next(iter(epcs)))[1] < building.DOOR_LINE_Y
+        except KeyError:
+            return True
+
     def carry_out(self, door: str, epcs: Iterable[str]) -> None:
         """From the hall onto the truck, where the tags are out of hearing."""
         gone = list(epcs)

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from stowage.demo.api import Account, Refused
+from stowage.demo.doors import Doors
 from stowage.demo.loads import Load
 from stowage.demo.pace import Pace
 from stowage.demo.suppliers import Trucks

@@ -98,7 +98,7 @@ def _actors(
         ("walter", "count putaway pick load_several pack load"),
     ):
         yield name, Worker(account(name), duties, hall, bench, doors, cold, truth, pace, chance(name)).work
-    yield "lena", Lead(lena, trucks, truth, pace, chance("lena")).work
+    yield "lena", Lead(lena, trucks, doors, truth, pace, chance("lena")).work
     yield "crm customers", CrmCustomers(account("ivan"), crm, truth, pace, chance("crm")).buy
     yield "phone customers", PhoneCustomers(lambda: erp_url(settings), crm, truth, pace, chance("phone")).buy
     yield "cold room", cold.breathe

@@ -19,7 +19,7 @@ import structlog
 from stowage.demo.api import Account, Refused
 from stowage.demo.catalog import Item, catalog
 from stowage.demo.doors import Doors
-from stowage.demo.loads import Load, as_announced, compose, from_json, item_of, notice
+from stowage.demo.loads import LOOSE_CASES, Load, as_announced, compose, from_json, item_of, notice
 from stowage.demo.pace import Pace
 from stowage.demo.truth import Truth
 
@@ -83,6 +83,10 @@ class Trucks:
         with self._lock:
             return sum(load.door == door for load in self._waiting)
 
+    def any(self) -> bool:
+        with self._lock:
+            return bool(self._waiting or self._empty)
+
     def due(self, sku: str) -> int:
         """Base units of an item that are on a truck now."""
         with self._lock:
@@ -116,6 +120,10 @@ class Suppliers:
             self._first_deliveries()
         self._purchase_orders()
         self._notices_of_others()
+        if self._has_erp and self._trucks.any():
+            self._planned_at = (
+                time.monotonic() + PLANNED_EVERY_S / self._pace.speed
+            )  # purchase orders keep the doors busy
         if time.monotonic() >= self._planned_at:
             self._planned_at = time.monotonic() + PLANNED_EVERY_S / self._pace.speed
             self._planned_delivery()
@@ -194,7 +202,12 @@ class Suppliers:
                 low[offer.supplier].append((here / target, item, missing))
         if low:
             supplier = min(low, key=lambda s: min(share for share, _, _ in low[s]))
-            wanted = [(item, missing) for _, item, missing in sorted(low[supplier], key=lambda x: x[0])[:3]]
+            lowest = sorted(low[supplier], key=lambda x: x[0])[: 1 if self._has_erp else 3]
+            few = LOOSE_CASES - 2  # so that what the ERP's users order is still needed
+            wanted = [
+                (item, min(missing, few * item.case_quantity) if self._has_erp else missing)
+                for _, item, missing in lowest
+            ]
             self._send(supplier, self._freest_door(), wanted)
 
     def _freest_door(self) -> str:
@@ -254,9 +267,12 @@ def unload_at(door: str, trucks: Trucks, doors: Doors, truth: Truth, pace: Pace)
         for epcs, goods in carriers:
             if set(epcs) <= done:
                 continue
-            doors.carry_in(door, epcs)
-            truth.note("carried_in", delivery=load.number, door=door, epcs=epcs, goods=goods)
-            done.update(epcs)
+            try:
+                doors.carry_in(door, epcs)
+            finally:  # a stop in the middle of the way
+                if doors.is_inside(epcs):
+                    truth.note("carried_in", delivery=load.number, door=door, epcs=epcs, goods=goods)
+                    done.update(epcs)
             pace.wait(4)
         trucks.is_empty(load)
         log.info("truck_empty", delivery=load.number, door=door)
