@@ -34,9 +34,10 @@ WORDS = {
 
 class Lead:
     def __init__(
-        self, account: Account, trucks: Trucks, truth: Truth, pace: Pace, chance: random.Random
+        self, account: Account, trucks: Trucks, doors: Doors, truth: Truth, pace: Pace, chance: random.Random
     ) -> None:
         self._api, self._trucks, self._truth, self._pace, self._chance = account, trucks, truth, pace, chance
+        self._doors = doors
         self._has_totes = False
         self._wave_at = time.monotonic() + 10 / pace.speed
         self._count_at = time.monotonic() + COUNT_EVERY_S / pace.speed
@@ -98,6 +99,8 @@ class Lead:
         self._truth.note(
             "receipt_closed", delivery=load.number, receipt=receipt["number"], goods=load.brought
         )
+        still_tagged = [str(c.epc) for c in load.cases] + [e for p in load.pallets for e in p.case_epcs]
+        self._doors.forget([*still_tagged, *load.unknown])
         self._trucks.settled(load)
 
     def _scan_what_was_missed(self, load: Load, receipt: dict[str, Any]) -> None:
