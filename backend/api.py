@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
@@ -20,6 +22,7 @@ import psycopg
 import structlog
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from pydantic import Field as PydanticField
@@ -28,7 +31,16 @@ from pydantic import PlainSerializer
 from backend.auth.principals import Principal, authenticate
 from backend.context import Context
 from backend.db import Conn
-from backend.errors import PROBLEMS, Conflict, Forbidden, Invalid, NotFound, Refused, RefusedButRecorded
+from backend.errors import (
+    PROBLEMS,
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Refused,
+    RefusedButRecorded,
+    from_database,
+)
 from backend.ids import new_id
 
 KEY_LIFETIME = timedelta(days=7)
@@ -116,8 +128,7 @@ def _context(
     site: Site,
     x_correlation_id: Annotated[str | None, Header(max_length=100)] = None,
 ) -> Context:
-    correlation_id = x_correlation_id or str(new_id())
-    request.state.correlation_id = correlation_id
+    correlation_id = getattr(request.state, "correlation_id", None) or x_correlation_id or str(new_id())
     return Context(f"user:{who.username}", site, datetime.now(UTC), correlation_id)
 
 
@@ -162,7 +173,12 @@ class CommandRoute(APIRoute):
 
         async def command(request: Request) -> Response:
             route = f"{request.method} {request.url.path}"
-            return await _run_command(request, handler, route if self.keyed else None)
+            with _said_in_the_log(request, f"{request.method} {self.path}") as said:
+                response = await _run_command(request, handler, route if self.keyed else None)
+                said["status"] = response.status_code
+                if "idempotency-replayed" in response.headers:
+                    said["replayed"] = True
+                return response
 
         return command
 
@@ -177,6 +193,34 @@ def router(*, tags: list[str], open_commands: bool = False) -> APIRouter:
     return APIRouter(
         route_class=OpenCommandRoute if open_commands else CommandRoute, tags=list(tags), responses=PROBLEMS
     )
+
+
+@contextmanager
+def _said_in_the_log(request: Request, route: str) -> Iterator[dict[str, Any]]:
+    """One line a command: who asked for what, how it ended, how long it took. Lines written meanwhile share its id."""
+    given = request.headers.get("x-correlation-id", "")
+    correlation_id = given if re.fullmatch(r"[\x20-\x7e]{1,100}", given) else str(new_id())
+    request.state.correlation_id = correlation_id
+    said: dict[str, Any] = {}
+    started = time.monotonic()
+    with structlog.contextvars.bound_contextvars(correlation_id=correlation_id):
+        try:
+            yield said
+        except Exception as e:
+            known = (
+                e if isinstance(e, Refused) else from_database(e) if isinstance(e, psycopg.Error) else None
+            )
+            away = isinstance(e, psycopg.OperationalError)
+            invalid = isinstance(e, RequestValidationError)
+            said["status"] = known.status if known else 422 if invalid else 503 if away else 500
+            if known is not None:
+                said["refused"] = known.kind
+            raise
+        finally:
+            who: Principal | None = getattr(request.state, "principal", None)
+            ms = round((time.monotonic() - started) * 1000, 1)
+            actor = f"user:{who.username}" if who else None
+            log.info("command", route=route, actor=actor, correlation_id=correlation_id, ms=ms, **said)
 
 
 async def _run_command(request: Request, handler: Handler, route: str | None) -> Response:

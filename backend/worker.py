@@ -156,14 +156,22 @@ def _runner(task: Task, database_url: str, known: dict[str, Any]) -> Callable[..
     def run(**args: Any) -> None:
         if task.cron is not None and "timestamp" not in wanted:
             args.pop("timestamp", None)
+        caused_by = {"correlation_id": args["correlation_id"]} if "correlation_id" in args else {}
+        with structlog.contextvars.bound_contextvars(task=task.name, **caused_by):
+            started = time.monotonic()
+            carry_out(args)
+            say = log.info if caused_by else log.debug
+            say("job_done", ms=round((time.monotonic() - started) * 1000, 1))
+
+    def carry_out(args: dict[str, Any]) -> None:
         with connect(database_url, autocommit=True) as conn:
+            conn.execute("select set_config('stowage.actor', %s, false)", [f"job:{task.name}"])
             if task.owns_transaction:
                 task.run(conn, **args, **ours)
                 return
             for attempt in range(4):
                 try:
                     with conn.transaction():
-                        conn.execute("select set_config('stowage.actor', %s, true)", [f"job:{task.name}"])
                         task.run(conn, **args, **ours)
                     return
                 except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):

@@ -293,6 +293,7 @@ class Intake:
             stored = bool(device.outgoing)
             if stored:
                 self._spool.append(device.outgoing)
+                _say(device.outgoing)
                 device.outgoing = []
             if device.reads:
                 if device.portal is not None:
@@ -314,6 +315,7 @@ class Intake:
                         device.close_passages(now)
                     if device.passed:
                         self._spool.append(device.passed, settles=(device.config.code, device.closed_to))
+                        _say(device.passed)
                         device.passed, device.settled_to, stored = [], device.closed_to, True
                     elif device.closed_to > device.settled_to:
                         self._spool.settle(device.config.code, device.closed_to)
@@ -326,6 +328,13 @@ class Intake:
                 self._refused = e
                 raise
         return stored
+
+
+def _say(stored: Sequence[NewEvent]) -> None:
+    """The first line in the life of a correlation id. Measured values are too many for the log."""
+    for event in stored:
+        say = log.debug if isinstance(event.data, Measured) else log.info
+        say("event_stored", device=event.device, type=messages.type_of(event.data), correlation_id=event.correlation_id)  # fmt: skip
 
 
 def _sighting(s: Sighting) -> TagSighting:

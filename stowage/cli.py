@@ -266,6 +266,7 @@ def import_file(
         _end(f"cannot read {file}: {e.strerror}", 2)
     with _with_database(config.load()) as url, connect(url) as connection:
         context = system_context("job:stowage import", _site(connection, site))
+        connection.execute("select set_config('stowage.actor', %s, true)", [context.actor])
         report = import_csv(connection, context, kind, text, dry_run, file_name=file.name)
     for error in report.errors:
         print(f"{file}:{error.row}: {error.column or ''}: {error.detail}  ({error.value!r})")

@@ -230,13 +230,18 @@ _TOKEN = """select t.id, t.name, t.roles, u.username, t.created_at, t.expires_at
             from access_token t join app_user u on u.id = t.user_id where t.kind = 'api'"""
 
 
+_MINE = "(t.user_id = %s or %s and (%s::uuid is null or u.site_id = %s))"
+
+
+def _of(who: Principal) -> list[Any]:
+    """One's own tokens; an administrator's are those of the site, or all."""
+    return [who.user_id, who.may("admin"), who.site_id, who.site_id]
+
+
 @router.get("/api-tokens", response_model=Page[ApiToken], dependencies=[allow("admin", "integrator")])
 def list_api_tokens(who: Who, conn: Db) -> Page[ApiToken]:
     with conn.cursor(row_factory=class_row(_ApiTokenRow)) as cur:
-        rows = cur.execute(
-            f"{_TOKEN} and (%s or t.user_id = %s) order by t.id desc limit 500".encode(),
-            [who.may("admin"), who.user_id],
-        ).fetchall()
+        rows = cur.execute(f"{_TOKEN} and {_MINE} order by t.id desc limit 500".encode(), _of(who)).fetchall()
     return Page(items=[ApiToken(**r.__dict__) for r in rows])
 
 
@@ -265,8 +270,8 @@ def create_api_token(body: NewApiToken, who: Who, conn: Db) -> IssuedApiToken:
 )
 def revoke_api_token(token_id: UUID, who: Who, conn: Db) -> None:
     done = conn.execute(
-        "update access_token set revoked_at = now() where id = %s and kind = 'api' and (%s or user_id = %s)",
-        [token_id, who.may("admin"), who.user_id],
+        f"update access_token t set revoked_at = now() from app_user u where u.id = t.user_id and t.id = %s and t.kind = 'api' and {_MINE}".encode(),
+        [token_id, *_of(who)],
     ).rowcount
     if not done:
         raise NotFound("There is no such token.")
@@ -309,22 +314,44 @@ class _AuditRow:
     after: dict[str, Any] | None
 
 
+_SHARED = ["item", "item_pack", "partner", "supplier_item", "lot"]
+
+
 @router.get("/audit-entries", response_model=Page[AuditEntry], dependencies=[allow("admin", "lead")])
 def list_audit_entries(
     conn: Db,
+    who: Who,
     table_name: Annotated[str | None, Query(max_length=63)] = None,
     subject: Annotated[str | None, Query(max_length=200)] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[AuditEntry]:
+    """Newest first. Who works at one site sees its settings and the catalog's, which all sites share."""
     before = int_cursor(cursor)
     with conn.cursor(row_factory=class_row(_AuditRow)) as cur:
         rows = cur.execute(
             sql.SQL(
                 """select id, at, actor, action, table_name, subject, before, after from audit_entry
                    where (%s::bigint is null or id < %s) and (%s::text is null or table_name = %s)
-                     and (%s::text is null or subject = %s) order by id desc limit %s"""
+                     and (%s::text is null or subject = %s)
+                     and (%s::uuid is null or coalesce(after, before) ->> 'site_id' = %s::text
+                          or table_name = 'site' and subject = %s::text or table_name = any(%s)
+                          or table_name = 'sensor_limit' and subject in (select id::text from device where site_id = %s)
+                          or table_name = 'access_token'
+                             and coalesce(after, before) ->> 'user_id' in (select id::text from app_user where site_id = %s))
+                   order by id desc limit %s"""
             ),
-            [before, before, table_name, table_name, subject, subject, limit + 1],
+            [
+                before,
+                before,
+                table_name,
+                table_name,
+                subject,
+                subject,
+                *[who.site_id] * 3,
+                _SHARED,
+                *[who.site_id] * 2,
+                limit + 1,
+            ],
         ).fetchall()
     return page_of(rows, limit, lambda r: [r.id], lambda r: AuditEntry(**r.__dict__))

@@ -19,7 +19,7 @@ from backend import api
 from backend.api import Db, Quantity, Site, Who, allow
 from backend.catalog.codes import Kind, resolve_code
 from backend.catalog.sites import create_site as make_site
-from backend.errors import ChangedMeanwhile, Conflict, Invalid, NotFound
+from backend.errors import ChangedMeanwhile, Conflict, Forbidden, Invalid, NotFound
 from backend.ids import new_id
 from backend.live.announce import announce
 from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
@@ -108,7 +108,9 @@ def list_sites(who: Who, conn: Db) -> Page[SiteOut]:
 
 
 @router.post("/sites", response_model=SiteOut, status_code=201, dependencies=[allow("admin")])
-def create_site(body: NewSite, conn: Db) -> SiteOut:
+def create_site(body: NewSite, who: Who, conn: Db) -> SiteOut:
+    if who.site_id is not None:
+        raise Forbidden("You administer one site; a new one is made by an administrator of all sites.")
     site_id = make_site(conn, **body.model_dump())
     return SiteOut(**_one(conn, "select * from site where id = %s", [site_id], "site"))
 
@@ -576,6 +578,7 @@ class ExternalKey(Row):
 @router.get("/external-keys", response_model=Page[ExternalKey], dependencies=[allow("lead", "integrator")])
 def list_external_keys(
     conn: Db,
+    who: Who,
     system: Annotated[str | None, Query(max_length=63)] = None,
     our_id: UUID | None = None,
     limit: Limit = 200,
@@ -586,8 +589,19 @@ def list_external_keys(
         conn,
         """select * from external_key where kind in ('item', 'partner', 'place', 'site')
            and (%s::text is null or (system, kind, their_key) > (%s, %s, %s))
-           and (%s::text is null or system = %s) and (%s::uuid is null or our_id = %s) order by system, kind, their_key limit %s""",
-        [*([after[0], *after] if after else [None] * 4), system, system, our_id, our_id, limit + 1],
+           and (%s::text is null or system = %s) and (%s::uuid is null or our_id = %s)
+           and (%s::uuid is null or kind in ('item', 'partner') or our_id = %s
+                or our_id in (select id from place where site_id = %s))
+           order by system, kind, their_key limit %s""",
+        [
+            *([after[0], *after] if after else [None] * 4),
+            system,
+            system,
+            our_id,
+            our_id,
+            *[who.site_id] * 3,
+            limit + 1,
+        ],
     )
     return page_of(
         rows, limit, lambda r: [r["system"], r["kind"], r["their_key"]], lambda r: ExternalKey(**r)
@@ -595,8 +609,15 @@ def list_external_keys(
 
 
 @router.put("/external-keys", response_model=ExternalKey, dependencies=[allow("integrator")])
-def put_external_key(body: ExternalKey, conn: Db) -> ExternalKey:
-    _one(conn, f"select id from {body.kind} where id = %s", [body.our_id], body.kind)
+def put_external_key(body: ExternalKey, who: Who, conn: Db) -> ExternalKey:
+    at_site = {"place": "site_id", "site": "id"}.get(body.kind)
+    theirs = f" and (%s::uuid is null or {at_site} = %s)" if at_site else ""
+    _one(
+        conn,
+        f"select id from {body.kind} where id = %s{theirs}",
+        [body.our_id, *([who.site_id] * 2 if at_site else [])],
+        body.kind,
+    )
     row = _one(
         conn,
         """insert into external_key (system, kind, our_id, their_key) values (%s, %s, %s, %s)

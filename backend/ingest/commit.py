@@ -101,11 +101,14 @@ class _Todo:
 def commit_batch(conn: Conn, publishes: Sequence[Publish], now: datetime | None = None) -> Outcome:
     """Everything in `publishes` in one transaction. Raises psycopg.Error only where it should be done again."""
     with conn.transaction():
+        conn.execute("select set_config('stowage.actor', 'job:ingest', true)")
         batch = _Batch(conn, now or datetime.now(UTC))
         batch.take(publishes)
         for letter in batch.letters:
             bury(conn, letter)
-        return batch.outcome()
+        outcome = batch.outcome()
+    batch.say_what_is_committed()
+    return outcome
 
 
 def retry(conn: Conn, letter_id: UUID, now: datetime) -> Letter | None:
@@ -138,6 +141,8 @@ class _Batch:
         self.keys: dict[Key, _Sender] = {}
         self.todo: list[_Todo] = []
         self.devices: dict[tuple[UUID, str], DeviceRow] = {}
+        self.done: list[_Todo] = []
+        """Events that were more than an observation, handled."""
 
     def take(self, publishes: Sequence[Publish]) -> None:
         self._find_senders(publishes)
@@ -184,6 +189,12 @@ class _Batch:
                     Publish(messages.topic(sender.site, sender.agent, "ack"), messages.encode(ack))
                 )
         return out
+
+    def say_what_is_committed(self) -> None:
+        """Call after the commit: what the log says has happened."""
+        for t in self.done:
+            log.info("event_committed", agent=t.sender.agent, device=t.event.device, type=t.event.type, epoch=t.epoch,
+                     seq=t.event.seq, correlation_id=t.event.correlation_id)  # fmt: skip
 
     # --- who ---
 
@@ -245,6 +256,7 @@ class _Batch:
         def take() -> None:
             status = _decode(AgentStatus, p.payload)
             ctx = self._context(sender, None)
+            self.conn.execute("select set_config('stowage.actor', %s, true)", [ctx.actor])
             heard_at = min(self.now, status.at) if p.retained else self.now
             for device in take_status(self.conn, ctx, sender.agent_id, status, heard_at).new_devices:
                 self._letters_of_new_device(sender, device)
@@ -314,7 +326,8 @@ class _Batch:
                 seen[arrival.device.id] = t.sender.site_id
         for t in self.todo:
             if t.event.type not in BULK_HANDLERS:
-                self._attempt(lambda t=t: self._act(t), lambda e, t=t: self._refuse_event(t, e))  # type: ignore[misc]
+                with structlog.contextvars.bound_contextvars(correlation_id=t.event.correlation_id):
+                    self._attempt(lambda t=t: self._act(t), lambda e, t=t: self._refuse_event(t, e))  # type: ignore[misc]
                 device = self.devices.get((t.sender.agent_id, t.event.device))
                 if device is not None:
                     seen[device.id] = t.sender.site_id
@@ -364,6 +377,7 @@ class _Batch:
         arrival = self._arrival(t)
         if self._keep(t, arrival.event, arrival.device, arrival.data):
             HANDLERS[t.event.type](self.conn, arrival.ctx, arrival.device, arrival.event, arrival.data)
+            self.done.append(t)
 
     def _arrival(self, t: _Todo) -> Arrival:
         data = _decode_data(t.event)

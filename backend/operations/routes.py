@@ -43,7 +43,8 @@ class _JobRow:
 
 _JOB = """select j.id, j.task_name as task, j.status::text as state, j.args, j.attempts, j.scheduled_at,
                  (select max(e.at) from procrastinate_events e where e.job_id = j.id) as last_event_at
-          from procrastinate_jobs j where true"""
+          from procrastinate_jobs j where (%s::uuid is null or coalesce(j.args ->> 'site_id', %s::text) = %s::text)"""
+"""Who works at one site sees its jobs and those that are of no site."""
 
 
 @router.get("/jobs", response_model=Page[Job], dependencies=[allow("integrator")])
@@ -60,16 +61,18 @@ def list_jobs(
         rows = cur.execute(
             f"""{_JOB} and (%s::text is null or j.status::text = %s) and (%s::text is null or j.task_name = %s)
                 and (%s::bigint is null or j.id < %s) order by j.id desc limit %s""".encode(),
-            [state, state, task, task, before, before, limit + 1],
+            [*[who.site_id] * 3, state, state, task, task, before, before, limit + 1],
         ).fetchall()
     return page_of(rows, limit, lambda r: [r.id], lambda r: Job(**r.__dict__))
 
 
 @router.post("/jobs/{job_id}/retry", response_model=Job, dependencies=[allow("integrator")])
-def retry_job(job_id: Annotated[int, Path(ge=1, lt=2**63)], conn: Db, ctx: Ctx) -> Job:
+def retry_job(job_id: Annotated[int, Path(ge=1, lt=2**63)], conn: Db, ctx: Ctx, who: Who) -> Job:
     """A failed job waits again and has all its tries anew."""
     row = conn.execute(
-        "select status::text from procrastinate_jobs where id = %s for update", [job_id]
+        """select status::text from procrastinate_jobs where id = %s
+           and (%s::uuid is null or coalesce(args ->> 'site_id', %s::text) = %s::text) for update""",
+        [job_id, *[who.site_id] * 3],
     ).fetchone()
     if row is None:
         raise NotFound("There is no such job.")
@@ -80,6 +83,6 @@ def retry_job(job_id: Annotated[int, Path(ge=1, lt=2**63)], conn: Db, ctx: Ctx) 
         [ctx.now, job_id],
     )
     with conn.cursor(row_factory=class_row(_JobRow)) as cur:
-        job = cur.execute(f"{_JOB} and j.id = %s".encode(), [job_id]).fetchone()
+        job = cur.execute(f"{_JOB} and j.id = %s".encode(), [*[who.site_id] * 3, job_id]).fetchone()
     assert job is not None
     return Job(**job.__dict__)

@@ -30,6 +30,7 @@ def run(database_url: str, erp_url: str | None, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             with connect(database_url, autocommit=True) as conn:
+                conn.execute("select set_config('stowage.actor', 'erp', false)")
                 if erp_url is None:
                     with conn.transaction():
                         _off(conn)

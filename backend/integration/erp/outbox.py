@@ -236,6 +236,16 @@ def document(conn: Conn, group: Group) -> Document:
     )
 
 
+def correlation_ids(conn: Conn, group: Group) -> list[str]:
+    """The reads and commands that the group's lines come from."""
+    rows = conn.execute(
+        """select distinct m.correlation_id from posting p join movement m on m.site_id = p.site_id and m.id = p.id
+           where p.site_id = %s and p.group_id = %s order by 1""",
+        [group.site_id, group.id],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
 def sending(conn: Conn, groups: Sequence[Group]) -> None:
     """Commit this before the first byte goes out."""
     conn.execute(

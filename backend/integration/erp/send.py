@@ -133,12 +133,15 @@ def _settle(
     for group, outcome, document in zip(batch, outcomes, documents, strict=True):
         with conn.transaction():
             if isinstance(outcome, ErpRefused):
-                log.warning("erp_refused", reference=group.reference, kind=group.kind, words=str(outcome))
+                log.warning("erp_refused", reference=group.reference, kind=group.kind, words=str(outcome),
+                            correlation_ids=outbox.correlation_ids(conn, group))  # fmt: skip
                 outbox.settle_refused(conn, group, outcome, now)
                 parked += 1
             else:
                 outbox.settle_posted(conn, group, outcome, now)
                 posted += len(document.lines)
+                log.info("erp_posted", reference=group.reference, kind=group.kind, erp_number=outcome.number,
+                         lines=len(document.lines), correlation_ids=outbox.correlation_ids(conn, group))  # fmt: skip
     with conn.transaction():
         reached(conn, now)
     return Round(posted, parked)
