@@ -6,11 +6,9 @@ import importlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from backend import ledger
 from backend.context import Context
 from backend.db import Conn
 from backend.errors import Conflict
@@ -20,7 +18,7 @@ UNDO_WITHIN = timedelta(minutes=10)
 
 UNDO: dict[str, str] = {
     "count_line": "backend.counting.counts:undo_line",
-    "move": "backend.handheld.undo:undo_movements",
+    "move": "backend.transfers.undo:undo_move",
     "receive": "backend.receiving.undo:undo_scan",
     "putaway": "backend.putaway.undo:undo_confirm",
     "pick": "backend.picking.undo:undo_confirm",
@@ -81,15 +79,3 @@ def _last_row(conn: Conn, ctx: Context, *, lock: bool = False) -> tuple[Any, ...
     query = """select id, kind, label, undo, done_at, undone_at from handheld_step where site_id = %s and actor = %s
                order by id desc limit 1""" + (" for update" if lock else "")
     return conn.execute(query.encode(), [ctx.site_id, ctx.actor]).fetchone()
-
-
-def undo_movements(conn: Conn, ctx: Context, undo: dict[str, Any]) -> None:
-    """For steps that are nothing but movements: each is reversed, the last one first. A plate goes back whole."""
-    plate_id, place_id = undo.get("license_plate_id"), undo.get("from_place_id")
-    if plate_id is not None and place_id is not None:
-        ledger.move_license_plate(
-            conn, ctx, UUID(plate_id), UUID(place_id), reason="undone by the worker", cause_kind="transfer"
-        )
-        return
-    for movement_id in reversed(undo["movement_ids"]):
-        ledger.reverse(conn, ctx, UUID(movement_id), "undone by the worker")

@@ -18,11 +18,27 @@ from backend.ledger.post import (
     post_observed,
     reverse,
 )
-from backend.ledger.reserve import Reservation, release, reservations_of, reserve
-from backend.ledger.stock import BalanceRow, candidates, on_plate, rows_at
+from backend.ledger.reserve import (
+    Reservation,
+    release,
+    reservations_of,
+    reservations_on_plate,
+    reserve,
+)
+from backend.ledger.stock import (
+    PICKABLE_KINDS,
+    BalanceRow,
+    candidates,
+    change_since,
+    on_plate,
+    row_of_serial,
+    rows_at,
+    serial_in_stock,
+)
 from backend.ledger.verify import Mismatch, verify
 
 __all__ = [
+    "PICKABLE_KINDS",
     "BalanceRow",
     "Mismatch",
     "Move",
@@ -32,15 +48,19 @@ __all__ = [
     "Reservation",
     "Spot",
     "candidates",
+    "change_since",
     "move_license_plate",
     "on_plate",
     "post",
     "post_observed",
     "release",
     "reservations_of",
+    "reservations_on_plate",
     "reserve",
     "reverse",
+    "row_of_serial",
     "rows_at",
+    "serial_in_stock",
     "verify",
     "virtual_place",
 ]

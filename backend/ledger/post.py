@@ -30,7 +30,7 @@ from backend.ledger.reserve import (
     reservations_on_key,
     take_from_reservation,
 )
-from backend.ledger.stock import on_plate
+from backend.ledger.stock import lock_plate_rows, on_plate, row_of_serial
 from backend.live.announce import announce
 
 ZERO = Decimal(0)
@@ -121,14 +121,16 @@ class _ItemRow:
     base_unit: str
 
 
-def post(conn: Conn, ctx: Context, moves: Sequence[Move]) -> list[Posted]:
-    """Writes the movements and changes the balances. Raises NotEnoughStock, Invalid, Unknown; then nothing is written."""
+def post(conn: Conn, ctx: Context, moves: Sequence[Move], *, observed: bool = False) -> list[Posted]:
+    """Writes the movements and changes the balances. Raises NotEnoughStock, Invalid, Unknown; then nothing is written.
+
+    `observed`: it was seen, so that a closed place refuses nothing."""
     if not moves:
         return []
     places = ledger_places(conn, [p for m in moves for p in (m.from_.place_id, m.to.place_id)])
     items = _items(conn, {m.item_id for m in moves})
     for m in moves:
-        _check(ctx, m, items[m.item_id], places)
+        _check(ctx, m, items[m.item_id], places, observed)
 
     keys = {
         k
@@ -193,10 +195,16 @@ def post(conn: Conn, ctx: Context, moves: Sequence[Move]) -> list[Posted]:
 
 
 def post_observed(conn: Conn, ctx: Context, move: Move) -> Observed:
-    """Posts what was physically seen. Never refused for lack of stock."""
+    """Posts what was physically seen. Never refused for lack of stock, nor because a place is closed.
+
+    A serial comes from where the site's books have it, whatever `from_` says: it exists once."""
+    if move.serial is not None:
+        move = _from_where_the_serial_is(conn, ctx, move)
+        if move.from_ == move.to:
+            return Observed([], ZERO, [])
     places = ledger_places(conn, [move.from_.place_id])
     if not places[move.from_.place_id].is_physical:
-        return Observed(post(conn, ctx, [move]), ZERO, [])
+        return Observed(post(conn, ctx, [move], observed=True), ZERO, [])
     key = _key(move, move.from_)
     balance = lock_balances(conn, ctx.site_id, [key])[key]
     covered = min(balance.on_hand, move.quantity)
@@ -217,7 +225,24 @@ def post_observed(conn: Conn, ctx: Context, move: Move) -> Observed:
         moves.append(
             replace(move, quantity=missing, from_=source, reservation_id=None, carry_reservation=False)
         )
-    return Observed(post(conn, ctx, moves), missing, broken)
+    return Observed(post(conn, ctx, moves, observed=True), missing, broken)
+
+
+def _from_where_the_serial_is(conn: Conn, ctx: Context, move: Move) -> Move:
+    row = row_of_serial(conn, ctx.site_id, move.item_id, str(move.serial))
+    if row is None:
+        return move
+    here = Spot(row.place_id, row.license_plate_id, row.status)
+    if (here, row.lot_id, row.owner_id) == (move.from_, move.lot_id, move.owner_id):
+        return move
+    return replace(
+        move,
+        from_=here,
+        lot_id=row.lot_id,
+        owner_id=row.owner_id,
+        reservation_id=None,
+        carry_reservation=False,
+    )
 
 
 def move_license_plate(
@@ -231,11 +256,14 @@ def move_license_plate(
     cause_id: UUID | None = None,
     evidence: dict[str, Any] | None = None,
 ) -> list[Posted]:
-    """Moves a plate with all that is on it, and with the plates inside. Reservations go along."""
+    """Moves a plate with all that is on it, and with the plates inside. Reservations go along.
+
+    A plate that stood on another one stands on its own afterwards, unless that one is where it goes."""
     conn.execute(
         "select 1 from license_plate where id = %s and site_id = %s for update",
         [license_plate_id, ctx.site_id],
     )
+    lock_plate_rows(conn, ctx.site_id, license_plate_id)
     moves: list[Move] = []
     for row in on_plate(conn, ctx.site_id, license_plate_id):
         if row.place_id == to_place_id:
@@ -255,6 +283,11 @@ def move_license_plate(
                union select c.id from license_plate c join inside on c.parent_id = inside.id)
            update license_plate set place_id = %s where id in (select id from inside)""",
         [license_plate_id, to_place_id],
+    )
+    conn.execute(
+        """update license_plate lp set parent_id = null from license_plate up
+           where lp.id = %s and up.id = lp.parent_id and up.place_id is distinct from lp.place_id""",
+        [license_plate_id],
     )
     return posted
 
@@ -298,7 +331,24 @@ def reverse(
         if held is None:
             raise Conflict("The goods were taken on from there already; this cannot be taken back any more.")
         back = replace(back, reservation_id=held.id, carry_reservation=True)
-    return post(conn, ctx, [back])[0]
+    posted = post(conn, ctx, [back])[0]
+    for spot in (back.from_, back.to):
+        _keep_plate_together(conn, ctx, spot.license_plate_id)
+    return posted
+
+
+def _keep_plate_together(conn: Conn, ctx: Context, license_plate_id: UUID | None) -> None:
+    """After a correction a plate stands where all of its contents are, or the correction is refused."""
+    if license_plate_id is None:
+        return
+    where = {r.place_id for r in on_plate(conn, ctx.site_id, license_plate_id)}
+    if len(where) > 1:
+        raise Conflict("Its license plate was moved meanwhile; move the license plate as a whole instead.")
+    if where:
+        conn.execute(
+            "update license_plate set place_id = %s where id = %s and site_id = %s",
+            [where.pop(), license_plate_id, ctx.site_id],
+        )
 
 
 # --- inside -----------------------------------------------------------------------------------------------
@@ -353,7 +403,7 @@ def _items(conn: Conn, ids: set[UUID]) -> dict[UUID, _ItemRow]:
     return found
 
 
-def _check(ctx: Context, m: Move, item: _ItemRow, places: dict[UUID, LedgerPlace]) -> None:
+def _check(ctx: Context, m: Move, item: _ItemRow, places: dict[UUID, LedgerPlace], observed: bool) -> None:
     if not m.quantity.is_finite() or m.quantity <= 0:
         raise Invalid(f"The quantity must be above zero, not {m.quantity}.", field="quantity")
     if m.quantity != round(m.quantity, item.quantity_decimals):
@@ -376,7 +426,7 @@ def _check(ctx: Context, m: Move, item: _ItemRow, places: dict[UUID, LedgerPlace
             raise Unknown(f"The place {place.code} belongs to another site.", field="place_id")
         if not place.holds_stock:
             raise Invalid(f"{place.code} does not hold stock itself; name a bin in it.", field="place_id")
-    if not places[m.to.place_id].active:
+    if not observed and not places[m.to.place_id].active:
         raise Conflict(f"{places[m.to.place_id].code} is closed; nothing can be put there.", field="place_id")
     if m.reservation_id is not None and not places[m.from_.place_id].is_physical:
         raise Invalid("Only physical stock can be reserved.", field="place_id")

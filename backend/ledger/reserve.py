@@ -113,6 +113,18 @@ def reservations_of(conn: Conn, demand_kind: str, demand_id: UUID) -> list[Reser
     )
 
 
+def reservations_on_plate(conn: Conn, site_id: UUID, license_plate_id: UUID) -> list[Reservation]:
+    """Open reservations of what is on a license plate, and on the plates inside it."""
+    return _fetch(
+        conn,
+        """site_id = %s and closed_at is null and license_plate_id in (
+               with recursive inside as (select id from license_plate where id = %s
+                   union select c.id from license_plate c join inside on c.parent_id = inside.id)
+               select id from inside) order by id""",
+        [site_id, license_plate_id],
+    )
+
+
 def reservations_on_key(conn: Conn, site_id: UUID, key: tuple[Any, ...]) -> list[Reservation]:
     """Open reservations on one balance; the youngest promise first. `key` as in `post.Key`."""
     if key[6] != "available":

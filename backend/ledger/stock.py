@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -52,6 +52,15 @@ def _rows(conn: Conn, where: str, params: list[Any]) -> list[BalanceRow]:
         return cur.execute((_SELECT + where).encode(), params).fetchall()
 
 
+_LOCK_ORDER = """place_id, item_id, lot_id nulls first, serial collate "C" nulls first, license_plate_id nulls first,
+                 owner_id nulls first, status"""
+"""The order in which `post` locks, so that nobody waits crosswise."""
+
+_INSIDE = """with recursive inside as (
+                 select id from license_plate where id = %s
+                 union select c.id from license_plate c join inside on c.parent_id = inside.id)
+             select id from inside"""
+
 PICKABLE_KINDS = ("bin", "zone", "aisle")
 """Stock is promised from shelves; what stands at a dock, a bench or on a vehicle is on its way somewhere."""
 
@@ -70,8 +79,8 @@ def candidates(
     With `lock` the rows are locked in key order first, so that two callers never promise the same piece."""
     if lock:
         conn.execute(
-            """select 1 from balance where site_id = %s and item_id = %s and status = 'available' and on_hand > reserved
-               order by place_id, item_id, lot_id, serial, license_plate_id, owner_id, status for update""",
+            f"""select 1 from balance where site_id = %s and item_id = %s and status = 'available' and on_hand > reserved
+                order by {_LOCK_ORDER} for update""".encode(),
             [site_id, item_id],
         )
     return _rows(
@@ -96,11 +105,57 @@ def on_plate(conn: Conn, site_id: UUID, license_plate_id: UUID) -> list[BalanceR
     """The contents of a license plate and of the plates inside it."""
     return _rows(
         conn,
-        """ and b.license_plate_id in (
-                with recursive inside as (
-                    select id from license_plate where id = %s
-                    union select c.id from license_plate c join inside on c.parent_id = inside.id)
-                select id from inside)
-            order by b.item_id, l.code, b.serial""",
+        f" and b.license_plate_id in ({_INSIDE}) order by b.item_id, l.code, b.serial",
         [site_id, license_plate_id],
     )
+
+
+def lock_plate_rows(conn: Conn, site_id: UUID, license_plate_id: UUID) -> None:
+    """Nobody takes from the plate, or promises what is on it, until the transaction ends."""
+    conn.execute(
+        f"""select 1 from balance where site_id = %s and license_plate_id in ({_INSIDE})
+            order by {_LOCK_ORDER} for update""".encode(),
+        [site_id, license_plate_id],
+    )
+
+
+def row_of_serial(conn: Conn, site_id: UUID, item_id: UUID, serial: str) -> BalanceRow | None:
+    """Where the site's books have a serial."""
+    found = _rows(conn, " and b.item_id = %s and b.serial = %s", [site_id, item_id, serial])
+    return found[0] if found else None
+
+
+def serial_in_stock(conn: Conn, item_id: UUID, serial: str) -> UUID | None:
+    """The site whose books have the serial; a serial exists once, over all sites."""
+    row = conn.execute(
+        "select site_id from balance where item_id = %s and serial = %s and on_hand > 0", [item_id, serial]
+    ).fetchone()
+    return None if row is None else UUID(str(row[0]))
+
+
+def change_since(
+    conn: Conn,
+    site_id: UUID,
+    place_id: UUID,
+    item_id: UUID,
+    lot_id: UUID | None,
+    serial: str | None,
+    since: datetime,
+) -> Decimal:
+    """How much more (or, negative, less) of an item and lot a place has than it had at a moment."""
+    row = conn.execute(
+        """select coalesce(sum(case when to_place_id = %(place)s then quantity else 0 end
+                               - case when from_place_id = %(place)s then quantity else 0 end), 0)
+           from movement where site_id = %(site)s and item_id = %(item)s and (from_place_id = %(place)s or to_place_id = %(place)s)
+             and lot_id is not distinct from %(lot)s and serial is not distinct from %(serial)s and recorded_at > %(since)s""",
+        {
+            "site": site_id,
+            "place": place_id,
+            "item": item_id,
+            "lot": lot_id,
+            "serial": serial,
+            "since": since,
+        },
+    ).fetchone()
+    assert row is not None
+    return Decimal(row[0])

@@ -29,12 +29,28 @@ def allocate(conn: Conn, ctx: Context, order_id: UUID, item_ids: Collection[UUID
 
     present = lock_order(conn, ctx.site_id, order_id)
     if not present.is_over:
+        if _drop_expired(conn, ctx, present):
+            present = lock_order(conn, ctx.site_id, order_id)
         # one order of items for everybody, so that two orders never wait for each other
         for line in sorted(present.lines, key=lambda x: (x.item_id, x.position)):
             if line.waiting > 0 and (item_ids is None or line.item_id in item_ids):
                 _promise(conn, ctx, line)
         follow(conn, ctx, order_id)
     return refresh_state(conn, ctx, order_id)
+
+
+def reallocate_expired(conn: Conn, ctx: Context) -> list[UUID]:
+    """Lots that expired while they were promised: their orders get other stock, or wait. Returns those orders."""
+    rows = conn.execute(
+        """select distinct l.order_id from sales_order_line l join sales_order o on o.id = l.order_id
+           join pick_task t on t.site_id = l.site_id and t.line_id = l.id and t.state in ('open', 'claimed')
+           join lot on lot.id = t.lot_id and lot.expires_on <= %s
+           where l.site_id = %s and o.state not in ('shipped', 'cancelled') order by l.order_id""",
+        [local_day(conn, ctx.site_id, ctx.now), ctx.site_id],
+    ).fetchall()
+    for (order_id,) in rows:
+        allocate(conn, ctx, order_id)
+    return [r[0] for r in rows]
 
 
 def allocate_waiting(conn: Conn, ctx: Context, item_ids: Iterable[UUID]) -> list[UUID]:
@@ -73,15 +89,20 @@ def promises_changed(conn: Conn, ctx: Context, item_ids: Iterable[UUID]) -> None
 
 def reallocate(conn: Conn, ctx: Context, broken: Iterable[Reservation]) -> list[UUID]:
     """Reality took what was promised: the orders concerned get other stock, or wait. Returns those orders."""
-    lines = sorted({r.demand_id for r in broken if r.demand_kind == "order_line"})
-    if not lines:
-        return []
-    rows = conn.execute(
-        "select distinct order_id from sales_order_line where site_id = %s and id = any(%s) order by order_id",
-        [ctx.site_id, lines],
-    ).fetchall()
-    for (order_id,) in rows:
+    concerned = lock_promised(conn, ctx, broken)
+    for order_id in concerned:
         allocate(conn, ctx, order_id)
+    return concerned
+
+
+def lock_promised(conn: Conn, ctx: Context, promises: Iterable[Reservation]) -> list[UUID]:
+    """Holds the orders that these promises are for, in the order of their ids, and returns them."""
+    lines = sorted({r.demand_id for r in promises if r.demand_kind == "order_line"})
+    rows = conn.execute(
+        """select id from sales_order where site_id = %s and id in (
+               select order_id from sales_order_line where site_id = %s and id = any(%s)) order by id for update""",
+        [ctx.site_id, ctx.site_id, lines],
+    ).fetchall()
     return [r[0] for r in rows]
 
 
@@ -133,6 +154,29 @@ def local_day(conn: Conn, site_id: UUID, now: datetime) -> date:
 
 
 # --- inside -----------------------------------------------------------------------------------------------
+
+
+def _drop_expired(conn: Conn, ctx: Context, present: Order) -> bool:
+    """Gives back what is promised on shelves of lots that have expired since."""
+    held = [r for line in present.lines for r in ledger.reservations_of(conn, "order_line", line.id)]
+    today = local_day(conn, ctx.site_id, ctx.now)
+    expired = {
+        r[0]
+        for r in conn.execute(
+            "select id from lot where id = any(%s) and expires_on <= %s", [[r.lot_id for r in held], today]
+        ).fetchall()
+    }
+    shelves = {
+        r[0]
+        for r in conn.execute(
+            "select id from place where id = any(%s) and kind = any(%s)",
+            [[r.place_id for r in held if r.lot_id in expired], list(ledger.PICKABLE_KINDS)],
+        ).fetchall()
+    }
+    dropped = [r for r in held if r.lot_id in expired and r.place_id in shelves]
+    for r in dropped:
+        ledger.release(conn, ctx, r.id)
+    return bool(dropped)
 
 
 def _promise(conn: Conn, ctx: Context, line: OrderLine) -> None:

@@ -5,7 +5,7 @@ same through the API. A carton that does not weigh what its contents weigh is no
 """
 
 from backend.packing.bench import on_barcode_scanned, on_weighed
-from backend.packing.carton import Carton, CartonContent, carton, cartons_of_order
+from backend.packing.carton import Carton, CartonContent, carton, cartons_of_order, find_carton
 from backend.packing.close import WeightDiffers, attach_weight, close_carton
 from backend.packing.pack import (
     NotInOrder,
@@ -27,6 +27,7 @@ __all__ = [
     "carton",
     "cartons_of_order",
     "close_carton",
+    "find_carton",
     "on_barcode_scanned",
     "on_order_cancelled",
     "on_weighed",

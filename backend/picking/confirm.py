@@ -32,6 +32,12 @@ class WrongPick(Conflict, RefusedButRecorded):
     kind, title = "wrong-pick", "That is not what is to be picked"
 
 
+class ExpiredLot(Conflict, RefusedButRecorded):
+    """Nothing moved; the order was promised other stock, where there is some."""
+
+    kind, title = "expired-lot", "This lot has expired"
+
+
 @dataclass(frozen=True)
 class Picked:
     """`zero_check`: the books say that the bin is empty now; ask the worker and send the answer."""
@@ -59,6 +65,7 @@ def confirm(
     """`place`, `code`, `tote` and `to` are scans. Without `quantity`: one of what was scanned (a case is its content, a plate all
     that is asked of it). Raises WrongPick, NotYours, Invalid, Conflict, NotFound."""
     t = hold(conn, ctx, task_id)
+    _refuse_expired(conn, ctx, t)
     _expect_place(conn, ctx, t, place)
     seen = _expect_item(conn, ctx, t, code)
     amount = _amount(t, seen, quantity)
@@ -90,6 +97,18 @@ def confirm(
     orders.refresh_state(conn, ctx, t.order_id)
     announce(conn, ctx.site_id, "tasks", t.id)
     return Picked(task(conn, ctx.site_id, t.id), amount, posted[0].movement_id, empty)
+
+
+def _refuse_expired(conn: Conn, ctx: Context, t: PickTask) -> None:
+    """A lot may expire while it is promised: the promise goes to another lot, and the task with it."""
+    if t.expires_on is None or t.expires_on > orders.local_day(conn, ctx.site_id, ctx.now):
+        return
+    orders.allocate(conn, ctx, t.order_id)
+    raise ExpiredLot(
+        f"Lot {t.lot_code} of {t.sku} expired on {t.expires_on}; leave it. Ask for the next task.",
+        field="lot",
+        expires_on=t.expires_on.isoformat(),
+    )
 
 
 def answer_zero_check(conn: Conn, ctx: Context, task_id: UUID, left: Decimal) -> PickTask:
@@ -225,6 +244,9 @@ def _same_unit(
     if row is None or not change_lot:
         _mismatch(conn, ctx, t, "lot", t.lot_code or "", in_hand,
                   f"Take lot {t.lot_code} of {t.sku}, it expires first; this is lot {in_hand}.")  # fmt: skip
+    if row.expires_on is not None and row.expires_on <= orders.local_day(conn, ctx.site_id, ctx.now):
+        _mismatch(conn, ctx, t, "lot", t.lot_code or "", in_hand,
+                  f"Lot {in_hand} of {t.sku} expired on {row.expires_on}; take lot {t.lot_code}.")  # fmt: skip
     return _take_instead(conn, ctx, t, row, amount)
 
 
@@ -307,7 +329,13 @@ def _target(conn: Conn, ctx: Context, t: PickTask, tote: str | None, to: str | N
         if others or r.free > 0:
             _mismatch(conn, ctx, t, "tote", f"an empty tote or one of {t.order_number}", tote,
                       f"{tote} holds goods of something else; take an empty tote.")  # fmt: skip
-    return Spot(inside[0].place_id if inside and to is None else place_id, row[0])
+    if inside and to is None:
+        place_id = inside[0].place_id
+    elif any(r.place_id != place_id for r in inside):  # the tote was carried on with what is in it
+        ledger.move_license_plate(
+            conn, ctx, row[0], place_id, reason="pick", cause_kind="pick", cause_id=t.wave_id or t.order_id
+        )
+    return Spot(place_id, row[0])
 
 
 def _stated_place(conn: Conn, ctx: Context, text: str) -> UUID:

@@ -18,6 +18,7 @@ from backend.errors import Conflict, Invalid, NotFound
 from backend.live.announce import announce
 from backend.putaway.propose import Candidate, Load, check_place, propose
 from backend.putaway.tasks import loads_on_plate
+from backend.transfers.plates import move_plate
 
 
 class PlaceForbidden(Conflict):
@@ -230,15 +231,9 @@ def _move(
 ) -> list[ledger.Posted]:
     said = f"put away in {code}" + (f": {reason}" if reason else "")
     if task.license_plate_id is not None:
-        posted = ledger.move_license_plate(
+        return move_plate(
             conn, ctx, task.license_plate_id, place_id, reason=said, cause_kind="putaway", cause_id=task.id
         )
-        conn.execute(
-            """update license_plate lp set parent_id = null from license_plate up
-               where lp.id = %s and up.id = lp.parent_id and up.place_id is distinct from lp.place_id""",
-            [task.license_plate_id],
-        )
-        return posted
     wanted = loads[0].quantity
     left = wanted
     moves = []

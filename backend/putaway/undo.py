@@ -12,6 +12,8 @@ from backend.db import Conn
 from backend.errors import Conflict
 from backend.live.announce import announce
 from backend.putaway.tasks import loads_on_plate
+from backend.transfers.plates import move_plate
+from backend.transfers.undo import put_back_on
 
 
 def undo_confirm(conn: Conn, ctx: Context, undo: dict[str, Any]) -> None:
@@ -47,11 +49,8 @@ def _plate_back(conn: Conn, ctx: Context, undo: dict[str, Any], plate_id: UUID, 
     there = loads_on_plate(conn, ctx.site_id, plate_id, UUID(undo["place_id"]))
     if sum((load.quantity for load in there), Decimal(0)) != Decimal(undo["quantity"]):
         raise Conflict("Something was taken from this license plate since; move it by hand.")
-    ledger.move_license_plate(
+    move_plate(
         conn, ctx, plate_id, from_place_id, reason="undone by the worker", cause_kind="putaway",
         cause_id=UUID(undo["task_id"]),
     )  # fmt: skip
-    if undo["parent_id"] is not None:
-        conn.execute(
-            "update license_plate set parent_id = %s where id = %s", [UUID(undo["parent_id"]), plate_id]
-        )
+    put_back_on(conn, ctx, plate_id, undo["parent_id"])

@@ -12,6 +12,7 @@ from backend.db import Conn
 from backend.errors import Conflict, Invalid
 from backend.handheld import Step, record_step
 from backend.ledger import Move, Posted, Spot
+from backend.transfers.plates import move_plate
 
 ZERO = Decimal(0)
 
@@ -43,9 +44,12 @@ def move_by_code(
             )
         if found.place_id is not None:
             undo |= {"license_plate_id": str(found.license_plate_id), "from_place_id": str(found.place_id)}
-        posted = ledger.move_license_plate(
-            conn, ctx, found.license_plate_id, target, reason=reason, cause_kind="transfer"
-        )
+            parent = conn.execute(
+                "select parent_id::text from license_plate where id = %s", [found.license_plate_id]
+            ).fetchone()
+            if parent and parent[0]:
+                undo["parent_id"] = parent[0]
+        posted = move_plate(conn, ctx, found.license_plate_id, target, reason=reason, cause_kind="transfer")
     else:
         posted = _move_item(conn, ctx, found, from_, target, quantity, lot, to_status, reason)
     if not posted:
@@ -85,6 +89,8 @@ def _move_item(
         r for r in ledger.rows_at(conn, ctx.site_id, source, found.item_id)
         if (lot_code is None or r.lot_code == lot_code) and (found.serial is None or r.serial == found.serial)
     ]  # fmt: skip
+    # good before blocked, loose before what stands on a plate
+    rows.sort(key=lambda r: (r.status != "available", r.license_plate_id is not None))
     if lot_code is None and len({r.lot_id for r in rows}) > 1:
         lots = ", ".join(sorted({r.lot_code or "-" for r in rows}))
         raise SayWhichLot(
