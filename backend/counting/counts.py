@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -148,20 +148,23 @@ def undo_line(conn: Conn, ctx: Context, undo: dict[str, str]) -> None:
 
 
 def differences(conn: Conn, ctx: Context, task: CountTask) -> list[Difference]:
-    """Books now against the present round, per item, lot and serial; equal ones included."""
-    with conn.cursor(row_factory=class_row(Difference)) as cur:
-        return cur.execute(
+    """The present round against the books as they were when each thing was counted; equal ones included.
+
+    Goods that were picked or brought after somebody counted them are no difference, however late it is approved."""
+    with conn.cursor(row_factory=class_row(_Compared)) as cur:
+        rows = cur.execute(
             """with booked as (
                    select item_id, lot_id, serial, sum(on_hand) as quantity from balance
                    where site_id = %(site)s and place_id = %(place)s and on_hand > 0 and (%(item)s::uuid is null or item_id = %(item)s)
                    group by item_id, lot_id, serial),
                counted as (
-                   select item_id, lot_id, serial, sum(quantity) as quantity from count_line
+                   select item_id, lot_id, serial, sum(quantity) as quantity, max(counted_at) as at from count_line
                    where site_id = %(site)s and task_id = %(task)s and round = %(round)s group by item_id, lot_id, serial),
                both_sides as (
-                   select item_id, lot_id, serial, quantity as booked, 0 as counted from booked
-                   union all select item_id, lot_id, serial, 0, quantity from counted)
-               select s.item_id, i.sku, s.lot_id, l.code as lot_code, s.serial, sum(s.booked) as booked, sum(s.counted) as counted
+                   select item_id, lot_id, serial, quantity as booked, 0 as counted, null::timestamptz as at from booked
+                   union all select item_id, lot_id, serial, 0, quantity, at from counted)
+               select s.item_id, i.sku, s.lot_id, l.code as lot_code, s.serial, sum(s.booked) as booked, sum(s.counted) as counted,
+                      max(s.at) as counted_at
                from both_sides s join item i on i.id = s.item_id left join lot l on l.id = s.lot_id
                group by s.item_id, i.sku, s.lot_id, l.code, s.serial order by i.sku, l.code, s.serial""",
             {
@@ -172,6 +175,36 @@ def differences(conn: Conn, ctx: Context, task: CountTask) -> list[Difference]:
                 "round": task.round,
             },
         ).fetchall()
+    found = []
+    for r in rows:
+        booked = r.booked
+        if r.counted_at is not None:
+            booked -= ledger.change_since(
+                conn, ctx.site_id, task.place_id, r.item_id, r.lot_id, r.serial, r.counted_at
+            )
+        found.append(Difference(r.item_id, r.sku, r.lot_id, r.lot_code, r.serial, booked, r.counted))
+    return found
+
+
+@dataclass(frozen=True)
+class _Compared(Difference):
+    """`booked` is as of now; `counted_at` None: nobody has said anything about it."""
+
+    counted_at: datetime | None
+
+
+def _say_what_was_not_found(conn: Conn, ctx: Context, task: CountTask, found: list[Difference]) -> None:
+    """What the books have and nobody counted was counted as none, now."""
+    for d in found:
+        if d.counted == 0:
+            conn.execute(
+                """insert into count_line (site_id, task_id, id, round, item_id, lot_id, serial, quantity, counted_by)
+                   select %(site)s, %(task)s, %(id)s, %(round)s, %(item)s, %(lot)s, %(serial)s, 0, %(actor)s where not exists (
+                       select 1 from count_line where site_id = %(site)s and task_id = %(task)s and round = %(round)s
+                         and item_id = %(item)s and lot_id is not distinct from %(lot)s and serial is not distinct from %(serial)s)""",
+                {"site": ctx.site_id, "task": task.id, "id": new_id(), "round": task.round, "item": d.item_id, "lot": d.lot_id,
+                 "serial": d.serial, "actor": ctx.actor},
+            )  # fmt: skip
 
 
 def submit(conn: Conn, ctx: Context, task_id: UUID) -> CountTask:
@@ -183,6 +216,7 @@ def submit(conn: Conn, ctx: Context, task_id: UUID) -> CountTask:
     if worst <= task.tolerance:
         _settle(conn, ctx, task, found)
         return _to(conn, ctx, task, "done", counters)
+    _say_what_was_not_found(conn, ctx, task, found)
     if task.round == 1:
         return _to(conn, ctx, task, "recount", counters, next_round=True)
     return _to(conn, ctx, task, "to_approve", counters)
@@ -246,15 +280,16 @@ def _settle(conn: Conn, ctx: Context, task: CountTask, found: list[Difference]) 
     books = ledger.virtual_place(conn, ctx.site_id, other_kind)
     broken: list[Reservation] = []
     for d in found:
+        here_now = [
+            r for r in ledger.rows_at(conn, ctx.site_id, task.place_id, d.item_id)
+            if (r.lot_id, r.serial) == (d.lot_id, d.serial)
+        ]  # fmt: skip
         if d.change > 0:
-            ledger.post(conn, ctx, [Move(d.item_id, d.change, Spot(books), Spot(task.place_id), "counted more", "count", task.id,
-                                         d.lot_id, d.serial, evidence={"count_task": str(task.id)})])  # fmt: skip
+            broken += _found_more(conn, ctx, task, d, books, here_now)
         missing = -d.change
-        for row in ledger.rows_at(conn, ctx.site_id, task.place_id, d.item_id):
+        for row in _least_promised_first(here_now, missing):
             if missing <= 0:
                 break
-            if (row.lot_id, row.serial) != (d.lot_id, d.serial):
-                continue
             taken = min(missing, row.on_hand)
             here = Spot(task.place_id, row.license_plate_id, row.status)
             seen = ledger.post_observed(conn, ctx, Move(
@@ -265,14 +300,47 @@ def _settle(conn: Conn, ctx: Context, task: CountTask, found: list[Difference]) 
     if broken:
         orders.reallocate(conn, ctx, broken)
     orders.unblock_bin(conn, ctx, task.place_id, task.item_id)
-    if task.discrepancy_id is not None:
-        is_open = conn.execute(
-            "select 1 from discrepancy where site_id = %s and id = %s and state = 'open'",
-            [ctx.site_id, task.discrepancy_id],
-        ).fetchone()
-        if is_open:
-            changed = [d for d in found if d.change]
-            words = "; ".join(
-                f"{d.sku} {d.booked.normalize():f} -> {d.counted.normalize():f}" for d in changed
-            )
-            resolve(conn, ctx, task.discrepancy_id, f"counted: {words or 'the books are right'}")
+    changed = [d for d in found if d.change]
+    words = "; ".join(f"{d.sku} {d.booked.normalize():f} -> {d.counted.normalize():f}" for d in changed)
+    for (discrepancy_id,) in conn.execute(
+        """select id from discrepancy where site_id = %s and state = 'open' and (id = %s or evidence ->> 'count_task' = %s)
+           order by id""",
+        [ctx.site_id, task.discrepancy_id, str(task.id)],
+    ).fetchall():
+        resolve(conn, ctx, discrepancy_id, f"counted: {words or 'the books are right'}")
+
+
+def _found_more(
+    conn: Conn, ctx: Context, task: CountTask, d: Difference, books: UUID, here_now: list[ledger.BalanceRow]
+) -> list[Reservation]:
+    """More than the books have comes from the other side; a serial from where the books have it, for it exists once."""
+    from backend.counting.discrepancies import raise_discrepancy
+
+    status = _status_here(conn, task.place_id, here_now)
+    if d.serial is not None and ledger.serial_in_stock(conn, d.item_id, d.serial) not in (None, ctx.site_id):
+        raise_discrepancy(
+            conn, ctx, "serial_of_another_site", item_id=d.item_id, place_id=task.place_id, lot_id=d.lot_id,
+            expected=ZERO, observed=d.counted, recount=False, evidence={"serial": d.serial, "counted_in": str(task.id)},
+        )  # fmt: skip
+        return []
+    return ledger.post_observed(
+        conn, ctx,
+        Move(d.item_id, d.change, Spot(books, None, status), Spot(task.place_id, None, status), "counted more", "count",
+             task.id, d.lot_id, d.serial, evidence={"count_task": str(task.id)}),
+    ).broken  # fmt: skip
+
+
+def _status_here(conn: Conn, place_id: UUID, here_now: list[ledger.BalanceRow]) -> str:
+    """As what lies there already, where that is of one status; blocked goods lie in quarantine."""
+    statuses = {r.status for r in here_now}
+    if len(statuses) == 1:
+        return statuses.pop()
+    quarantine = conn.execute(
+        "select 1 from place where id = %s and kind = 'quarantine'", [place_id]
+    ).fetchone()
+    return "quarantine" if quarantine and not statuses else "available"
+
+
+def _least_promised_first(rows: list[ledger.BalanceRow], missing: Decimal) -> list[ledger.BalanceRow]:
+    """Where one row has enough that nobody was promised, it is that one which is short."""
+    return sorted(rows, key=lambda r: (r.free < missing, -r.free))

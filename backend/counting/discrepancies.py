@@ -38,7 +38,12 @@ def raise_discrepancy(
          ctx.correlation_id],
     )  # fmt: skip
     if recount and item_id is not None and place_id is not None and _can_be_counted(conn, place_id):
-        open_count(conn, ctx, place_id, item_id, reason=kind, discrepancy_id=discrepancy_id)
+        count_id = open_count(conn, ctx, place_id, item_id, reason=kind, discrepancy_id=discrepancy_id)
+        conn.execute(  # a second one about the same bin is settled by the same count
+            """update discrepancy set evidence = evidence || jsonb_build_object('count_task', %s::text)
+               where site_id = %s and id = %s""",
+            [str(count_id), ctx.site_id, discrepancy_id],
+        )
     announce(conn, ctx.site_id, "discrepancies", discrepancy_id)
     return discrepancy_id
 

@@ -137,7 +137,7 @@ def test_a_discrepancy_asks_for_a_count_and_is_settled_by_it(
         "short_pick",
         "8",
         "6",
-        {"reads": 3},
+        {"reads": 3, "count_task": found["evidence"]["count_task"]},
     )
     task = found["count_task_id"]
     assert count(api, task, {"code": "TEA-250", "quantity": "6"})["state"] == "recount"
