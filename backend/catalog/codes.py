@@ -76,7 +76,8 @@ class _PackRow:
 
 
 _PACK = """select k.id as pack_id, k.name as pack_name, k.units, i.id as item_id, i.sku, i.name
-           from item_pack k join item i on i.id = k.item_id where i.active"""
+           from item_pack k join item i on i.id = k.item_id where true"""
+# an item that is not sold any more is still moved, counted and returned
 
 
 def resolve_code(conn: Conn, site_id: UUID, text: str, *, symbology: str | None = None) -> Resolved:
@@ -89,9 +90,9 @@ def resolve_code(conn: Conn, site_id: UUID, text: str, *, symbology: str | None 
     found = (
         _by_own_code(conn, site_id, scan.text)
         or _by_gs1(conn, site_id, scan)
-        or _by_epc(conn, scan.text, scan.epc)
+        or _by_epc(conn, site_id, scan.text, scan.epc)
         or _by_document(conn, site_id, scan.text)
-        or _by_serial_or_lot(conn, scan.text)
+        or _by_serial_or_lot(conn, site_id, scan.text)
     )
     if found is None:
         raise UnknownCode(_words(scan), field="code", seen=text)
@@ -169,7 +170,7 @@ def _by_gs1(conn: Conn, site_id: UUID, scan: Scan) -> Resolved | None:
     return found
 
 
-def _by_epc(conn: Conn, text: str, uri: str | None) -> Resolved | None:
+def _by_epc(conn: Conn, site_id: UUID, text: str, uri: str | None) -> Resolved | None:
     hex_text = text.upper() if _HEX.match(text) else None
     if uri is None and hex_text is None:
         return None
@@ -183,8 +184,8 @@ def _by_epc(conn: Conn, text: str, uri: str | None) -> Resolved | None:
                   l.expires_on, t.serial, t.license_plate_id, lp.place_id
            from tag t left join item i on i.id = t.item_id left join item_pack k on k.id = t.pack_id left join lot l on l.id = t.lot_id
                 left join license_plate lp on lp.id = t.license_plate_id
-           where t.epc = %s and t.state = 'active'""",
-        [hex_text],
+           where t.epc = %s and t.state = 'active' and (lp.id is null or lp.site_id = %s)""",
+        [hex_text, site_id],
     ).fetchone()
     if row is None:
         return None
@@ -205,11 +206,11 @@ def _by_document(conn: Conn, site_id: UUID, text: str) -> Resolved | None:
     return None
 
 
-def _by_serial_or_lot(conn: Conn, text: str) -> Resolved | None:
+def _by_serial_or_lot(conn: Conn, site_id: UUID, text: str) -> Resolved | None:
     row = conn.execute(
         """select i.id, i.sku, i.name, b.place_id, b.lot_id, b.license_plate_id from balance b join item i on i.id = b.item_id
-           where b.serial = %s and b.on_hand > 0 limit 1""",
-        [text],
+           where b.site_id = %s and b.serial = %s and b.on_hand > 0 limit 1""",
+        [site_id, text],
     ).fetchone()
     if row:
         return Resolved("serial", row[0], text, row[2], item_id=row[0], sku=row[1], serial=text, lot_id=row[4],

@@ -15,7 +15,7 @@ from backend import api
 from backend.api import Ctx, Db, Quantity, Site, Who, allow
 from backend.catalog.codes import resolve_code
 from backend.catalog.lots import lot_of
-from backend.errors import Invalid, NotFound
+from backend.errors import Conflict, Invalid, NotFound
 from backend.ledger.places import virtual_place
 from backend.ledger.post import Move, Spot, post, reverse
 from backend.ledger.verify import verify
@@ -174,6 +174,17 @@ def get_movement(movement_id: UUID, conn: Db, site: Site) -> MovementOut:
 Reason = Annotated[str, Field(min_length=3, max_length=300)]
 
 
+_WAY_BACK = {
+    "receipt": "undo the scan while the receipt is open; afterwards, post an adjustment.",
+    "pick": "undo the pick, or change or cancel its order.",
+    "pack": "take the goods out of the carton.",
+    "load": "unload the carton.",
+    "shipment": "register a return when the goods come back.",
+    "return": "post an adjustment.",
+}
+"""Causes whose documents count what was moved: a bare correction would leave document and stock apart."""
+
+
 class Reversal(BaseModel):
     reason: Reason
 
@@ -185,6 +196,13 @@ class Reversal(BaseModel):
     dependencies=[allow("lead")],
 )
 def reverse_movement(movement_id: UUID, body: Reversal, conn: Db, ctx: Ctx) -> MovementOut:
+    """Takes back a correction, a putaway or a move. What belongs to a document is taken back with it."""
+    present = _movement(conn, ctx.site_id, movement_id)
+    way_back = _WAY_BACK.get(present.cause_kind)
+    if way_back is not None:
+        raise Conflict(
+            f"This movement belongs to a {present.cause_kind}: {way_back}", cause=present.cause_kind
+        )
     posted = reverse(conn, ctx, movement_id, body.reason)
     return _movement(conn, ctx.site_id, posted.movement_id)
 

@@ -304,6 +304,7 @@ class _Arrival:
         self._by_asn: dict[UUID | None, Receipt] = {}
         self._rooms: dict[tuple[UUID, UUID], Decimal] = {}
         self._sole_lots: dict[tuple[UUID, UUID], UUID | None] = {}
+        self._serials_taken: set[tuple[UUID, str]] = set()
 
     def find_present(self, known: dict[str, KnownTag]) -> None:
         """What the books know of these tags, read under the locks."""
@@ -345,11 +346,11 @@ class _Arrival:
                 ],
             )
         }
-        self.serials_here = {
-            (r[0], r[1])
+        self.serials_at = {
+            (r[0], r[1]): r[2]
             for r in conn.execute(
-                "select item_id, serial from balance where site_id = %s and item_id = any(%s) and serial = any(%s) and on_hand > 0",
-                [site, list({k.item_id for k in units}), list({k.serial for k in units if k.serial})],
+                "select item_id, serial, site_id from balance where item_id = any(%s) and serial = any(%s) and on_hand > 0",
+                [list({k.item_id for k in units}), list({k.serial for k in units if k.serial})],
             ).fetchall()
         }
         self.absorbed_before = {
@@ -392,7 +393,9 @@ class _Arrival:
         elif row.asn_id is not None and row.received_at is None:
             receipt = self.receipt_for(row.asn_id)
             tree = self.trees[row.id]
-            self.takes[receipt.id].extend(contents_due(p.conn, p.ctx, receipt, tree))
+            due = contents_due(p.conn, p.ctx, receipt, tree)
+            self.takes[receipt.id].extend(due)
+            self._serials_taken |= {(t.item_id, t.serial) for t in due if t.serial is not None}
             self.received |= tree
             p.judge(k.epc, "received", receipt)
         elif row.has_stock or any(self.plates[i].has_stock for i in self.trees[row.id]):
@@ -431,9 +434,20 @@ class _Arrival:
             inside = same_unit.license_plate_id is not None
             p.judge(k.epc, "inside" if inside else "repeat")
             return
-        if link is not None:
+        if k.serial is not None and (k.item_id, k.serial) in self._serials_taken:
+            p.judge(k.epc, "inside")
+            return
+        booked_at = self.serials_at.get((k.item_id, k.serial or ""))
+        if booked_at is not None and booked_at != p.ctx.site_id:
+            p.judge(k.epc, "astray")
+            self._report(
+                "serial_of_another_site", k, None,
+                f"{k.sku} serial {k.serial} was read coming in; by the books another site has it, and did not send it.",
+            )  # fmt: skip
+            return
+        if link is not None and booked_at is None:
             self._named_unit(k, link)
-        elif k.origin in ("commissioned", "claimed") or (k.item_id, k.serial or "") in self.serials_here:
+        elif k.origin in ("commissioned", "claimed") or booked_at is not None:
             p.judge(k.epc, "already_here")
             self._unit_of_the_house(k)
         else:
@@ -450,7 +464,8 @@ class _Arrival:
         if k.tracking == "lot" and lot_id is None:
             self.unknown(k, f"{k.sku} is kept by lot, and neither tag nor notice says which.")
             return
-        self.takes[receipt.id].append(
+        self._take(
+            receipt,
             Take(
                 k.item_id,
                 k.units,
@@ -459,7 +474,7 @@ class _Arrival:
                 unit_key(k.tag_serial, k.units),
                 link.license_plate_id,
                 epc=k.epc,
-            )
+            ),
         )
         p.judge(k.epc, "received", receipt)
 
@@ -485,7 +500,8 @@ class _Arrival:
                 return
         floating = asn_id is not None and k.tracking != "serial" and self._plates_to_come(asn_id, k.item_id)
         self._register(k, lot_id)
-        self.takes[receipt.id].append(
+        self._take(
+            receipt,
             Take(
                 k.item_id,
                 k.units,
@@ -494,9 +510,14 @@ class _Arrival:
                 unit_key(k.tag_serial, k.units),
                 epc=k.epc,
                 floating=floating,
-            )
+            ),
         )
         p.judge(k.epc, "received", receipt)
+
+    def _take(self, receipt: Receipt, take: Take) -> None:
+        self.takes[receipt.id].append(take)
+        if take.serial is not None:
+            self._serials_taken.add((take.item_id, take.serial))
 
     def _register(self, k: KnownTag, lot_id: UUID | None) -> None:
         self.p.conn.execute(

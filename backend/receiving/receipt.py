@@ -187,7 +187,7 @@ def open_receipt(conn: Conn, ctx: Context, new: NewReceipt) -> Receipt:
         if present is not None:
             return present
         supplier_id = asn[2] or supplier_id
-    _check_door_and_supplier(conn, ctx, new.dock_door_id, supplier_id)
+    _check_door_and_supplier(conn, ctx, new.dock_door_id, supplier_id, seen=new.origin == "portal")
     receipt_id = new_id()
     conn.execute(
         """insert into receipt (id, site_id, number, asn_id, supplier_id, dock_door_id, origin, opened_at, opened_by, last_activity_at)
@@ -202,7 +202,10 @@ def open_receipt(conn: Conn, ctx: Context, new: NewReceipt) -> Receipt:
     return _receipt(conn, "where id = %s", [receipt_id])
 
 
-def _check_door_and_supplier(conn: Conn, ctx: Context, door_id: UUID, supplier_id: UUID | None) -> None:
+def _check_door_and_supplier(
+    conn: Conn, ctx: Context, door_id: UUID, supplier_id: UUID | None, *, seen: bool
+) -> None:
+    """`seen`: goods came in there, so the door was not closed."""
     door = conn.execute(
         "select kind, active, holds_stock, code from place where id = %s and site_id = %s",
         [door_id, ctx.site_id],
@@ -211,7 +214,7 @@ def _check_door_and_supplier(conn: Conn, ctx: Context, door_id: UUID, supplier_i
         raise Unknown("There is no such dock door at this site.", field="dock_door_id")
     if door[0] not in ("dock_door", "staging"):
         raise Invalid(f"{door[3]} is no dock door.", field="dock_door_id")
-    if not door[1] or not door[2]:
+    if not door[2] or not (door[1] or seen):
         raise Conflict(f"{door[3]} is closed; receive at another door.", field="dock_door_id")
     if (
         supplier_id is not None
@@ -292,7 +295,7 @@ def book(
         )
         for e, reason in zip(entries, reasons, strict=True)
     ]
-    posted = ledger.post(conn, ctx, moves)
+    posted = ledger.post(conn, ctx, moves, observed=source == "portal")
     entries = [replace(e, movement_id=p.movement_id) for e, p in zip(entries, posted, strict=True)]
     with conn.cursor() as cur:
         cur.executemany(

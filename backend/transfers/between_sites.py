@@ -85,16 +85,51 @@ def dispatch(conn: Conn, ctx: Context, transfer_id: UUID) -> None:
     if row[0] != "open":
         raise Conflict(f"This transfer is {row[0]} already.")
     on_the_way = ledger.virtual_place(conn, ctx.site_id, "in_transit")
-    ledger.post(conn, ctx, [
-        Move(line.item_id, line.quantity, Spot(line.from_place_id, None, line.status), Spot(on_the_way, None, line.status),
-             "dispatched to another site", "transfer", transfer_id, line.lot_id, line.serial)
-        for line in _lines(conn, ctx.site_id, transfer_id)
-    ])  # fmt: skip
+    moves: list[Move] = []
+    left: dict[tuple[object, ...], Decimal] = {}
+    for line in _lines(conn, ctx.site_id, transfer_id):
+        moves += _taken(conn, ctx, transfer_id, line, on_the_way, left)
+    ledger.post(conn, ctx, moves)
     conn.execute(
         "update transfer set state = 'dispatched', dispatched_at = clock_timestamp(), dispatched_by = %s where site_id = %s and id = %s",
         [ctx.actor, ctx.site_id, transfer_id],
     )
     announce(conn, ctx.site_id, "tasks", transfer_id)
+
+
+def _taken(
+    conn: Conn,
+    ctx: Context,
+    transfer_id: UUID,
+    line: _Line,
+    on_the_way: UUID,
+    left: dict[tuple[object, ...], Decimal],
+) -> list[Move]:
+    """The line's goods from where they lie: loose ones first, then those on license plates. `left`: free, after earlier lines."""
+    moves, missing = [], line.quantity
+    rows = [
+        r for r in ledger.rows_at(conn, ctx.site_id, line.from_place_id, line.item_id)
+        if (r.lot_id, r.serial, r.status, r.owner_id) == (line.lot_id, line.serial, line.status, None)
+    ]  # fmt: skip
+    for r in sorted(rows, key=lambda r: r.license_plate_id is not None):
+        key = (r.place_id, r.item_id, r.lot_id, r.serial, r.license_plate_id, r.status)
+        take = min(missing, left.get(key, r.free))
+        if take > 0:
+            left[key] = left.get(key, r.free) - take
+            missing -= take
+            moves.append(
+                _leaving(line, take, Spot(r.place_id, r.license_plate_id, r.status), on_the_way, transfer_id)
+            )
+    if missing > 0:  # the ledger says in words what is not there
+        moves.append(
+            _leaving(line, missing, Spot(line.from_place_id, None, line.status), on_the_way, transfer_id)
+        )
+    return moves
+
+
+def _leaving(line: _Line, quantity: Decimal, from_: Spot, on_the_way: UUID, transfer_id: UUID) -> Move:
+    return Move(line.item_id, quantity, from_, Spot(on_the_way, None, line.status), "dispatched to another site", "transfer",
+                transfer_id, line.lot_id, line.serial)  # fmt: skip
 
 
 def receive(
@@ -112,6 +147,7 @@ def receive(
     if row[1] != "dispatched":
         raise Conflict(f"This transfer is {row[1]}; it can be received once it was dispatched.")
     sender, on_the_way = row[0], ledger.virtual_place(conn, ctx.site_id, "in_transit")
+    books = ledger.virtual_place(conn, ctx.site_id, "discrepancy")
     lines = _lines(conn, sender, transfer_id)
     unknown = set(counted or {}) - {line.id for line in lines}
     if unknown:
@@ -119,9 +155,15 @@ def receive(
     moves = []
     for line in lines:
         came = (counted or {}).get(line.id, line.quantity)
-        if came > 0:
-            moves.append(Move(line.item_id, came, Spot(on_the_way, None, line.status), Spot(to_place_id, None, line.status),
-                              "received from another site", "transfer", transfer_id, line.lot_id, line.serial))  # fmt: skip
+        # all that was sent leaves the way; what is missing, or too much, stays visible on the discrepancy place
+        for quantity, from_, to in (
+            (min(came, line.quantity), on_the_way, to_place_id),
+            (line.quantity - came, on_the_way, books),
+            (came - line.quantity, books, to_place_id),
+        ):
+            if quantity > 0:
+                moves.append(Move(line.item_id, quantity, Spot(from_, None, line.status), Spot(to, None, line.status),
+                                  "received from another site", "transfer", transfer_id, line.lot_id, line.serial))  # fmt: skip
         if came != line.quantity:
             raise_discrepancy(conn, ctx, "transfer_difference", item_id=line.item_id, lot_id=line.lot_id, expected=line.quantity,
                               observed=came, evidence={"transfer_id": str(transfer_id)})  # fmt: skip

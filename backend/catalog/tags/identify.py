@@ -108,7 +108,7 @@ def _packs(conn: Conn, gtins: Collection[str]) -> dict[str, _PackRow]:
     with conn.cursor(row_factory=class_row(_PackRow)) as cur:
         rows = cur.execute(
             """select k.gtin, k.id as pack_id, k.units, i.id as item_id, i.sku, i.tracking
-               from item_pack k join item i on i.id = k.item_id where i.active and k.gtin = any(%s)""",
+               from item_pack k join item i on i.id = k.item_id where k.gtin = any(%s)""",
             [sorted(gtins)],
         ).fetchall()
     return {r.gtin: r for r in rows}
