@@ -299,7 +299,9 @@ def scan_into_receipt(receipt_id: UUID, body: ScanIn, conn: Db, ctx: Ctx) -> Sca
     shown = receipt_out(conn, ctx.site_id, receipt_id)
     if done.entry_ids:
         undo = undo_of(receipt_id, new, done, shown.dock_door.id)
-        record_step(conn, ctx, Step("receive", done.message.split(". ")[0], undo))
+        sku = next((line.sku for line in shown.lines if line.item_id == done.item_id), None)
+        label = f"{done.units.normalize():f} x {sku}" if sku else done.message.split(". ")[0]
+        record_step(conn, ctx, Step("receive", label, undo))
     return ScannedOut(**done.__dict__, receipt=shown)
 
 

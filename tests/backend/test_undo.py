@@ -158,7 +158,7 @@ def test_what_was_packed_goes_back_into_its_tote(worker: Api, conn: Conn, wareho
     assert worker.get(f"/api/v1/cartons/{carton_id}").json()["contents"][0]["quantity"] == "1"
     assert stages(again(conn, warehouse, o)) == {"picked": 3, "packed": 1}
     assert [
-        (r.on_hand, r.reserved)
+        (int(r.on_hand), int(r.reserved))
         for r in ledger.rows_at(conn, warehouse.site_id, warehouse.places["STAGE-OUT"])
     ] == [(3, 3)]
     assert ledger.verify(conn) == []

@@ -129,11 +129,11 @@ function Body({ view, answer, onPress }: { view: View<unknown>; answer: (Answer 
     <>
       <div className={classes.body} data-scrolls={list ? true : undefined}>
         <p className={classes.instruction} data-testid="instruction">{view.instruction}</p>
-        <Expected expect={view.expect} />
+        <Expected expect={view.expect} large={!target && choices.length < 3 && !list} />
         {target && (
           <div className={classes.target} data-tone={target.tone} data-size={sizeOf(target.text)} data-testid="target">
             <strong>{target.text}</strong>
-            {target.sub && <span>{target.sub}</span>}
+            {target.sub && target.sub !== target.text && <span>{target.sub}</span>}
           </div>
         )}
         {amount && (
@@ -149,7 +149,7 @@ function Body({ view, answer, onPress }: { view: View<unknown>; answer: (Answer 
             <Compared answer={answer} />
           </div>
         )}
-        {facts.length > 0 && (
+        {facts.length > 0 && !(answer && answer.tone !== "good") && (
           <dl className={classes.facts}>
             {facts.map((fact) => (
               <div key={fact.label} data-tone={fact.tone}>
@@ -171,7 +171,7 @@ function Body({ view, answer, onPress }: { view: View<unknown>; answer: (Answer 
           </section>
         ))}
         {choices.length > 0 && (
-          <div className={classes.choices} data-many={choices.length > 3 || undefined}>
+          <div className={classes.choices} data-grid={(choices.length > 2 && choices.every((choice) => !choice.sub)) || undefined}>
             {choices.map((choice) => (
               <button key={choice.id} type="button" data-testid={`choice-${choice.id}`} className={choice.strong ? classes.strong : undefined} onClick={() => onPress(choice)}>
                 <strong>{choice.label}</strong>
@@ -195,13 +195,13 @@ function Body({ view, answer, onPress }: { view: View<unknown>; answer: (Answer 
   );
 }
 
-function Expected({ expect }: { expect: Expect }) {
+function Expected({ expect, large }: { expect: Expect; large: boolean }) {
   const { t } = useTranslation("handheld");
   if (expect === "nothing") return null;
   const Mark = expect === "place" || expect === "door" ? IconMapPin : expect === "number" ? IconKeyboard : IconBarcode;
   return (
-    <p className={classes.expect} data-testid="expect" data-expect={expect}>
-      <Mark size={22} />
+    <p className={classes.expect} data-testid="expect" data-expect={expect} data-large={large || undefined}>
+      <Mark size={large ? 96 : 22} stroke={large ? 1.4 : 2} />
       {t(`expect.${expect}`)}
     </p>
   );
@@ -214,8 +214,8 @@ function Compared({ answer }: { answer: Answer }) {
     <>
       {(answer.expected || answer.seen) && (
         <dl className={classes.compared}>
-          {answer.expected && <div><dt>{t("answer.expected")}</dt><dd data-testid="expected">{answer.expected}</dd></div>}
-          {answer.seen && <div><dt>{t("answer.seen")}</dt><dd data-testid="seen">{answer.seen}</dd></div>}
+          {answer.expected && <div><dt>{t("answer.expected")}</dt><dd data-testid="expected" data-long={answer.expected.length > 14 || undefined}>{answer.expected}</dd></div>}
+          {answer.seen && <div><dt>{t("answer.seen")}</dt><dd data-testid="seen" data-long={answer.seen.length > 14 || undefined}>{answer.seen}</dd></div>}
         </dl>
       )}
       {answer.detail && (english || !(answer.expected && answer.seen)) && <p>{answer.detail}</p>}

@@ -4,9 +4,12 @@ import { useEffect } from "react";
 import { useTranslation } from "react-i18next";
 import { Navigate, Route, Routes } from "react-router";
 import { useSession } from "@/api/session";
+import { useChosenSite } from "@/api/site";
+import { useSites } from "@/data/site";
 import { Home } from "./Home";
 import { JOBS } from "./jobs";
 import { LogIn } from "./LogIn";
+import { SiteChoice } from "./SiteChoice";
 import { StepScreen } from "./StepScreen";
 import { storedTheme } from "./theme";
 
@@ -20,7 +23,10 @@ export default function Handheld() {
       delete root.dataset["handheld"];
     };
   }, []);
+  const sites = useSites();
+  const chosen = useChosenSite();
   if (!session) return <LogIn />;
+  if (session.user.site_id === null && sites.length > 1 && !sites.some((site) => site.id === chosen)) return <SiteChoice sites={sites} />;
   return (
     <Routes>
       <Route index element={<Home />} />

@@ -39,7 +39,7 @@ export const load: Flow<State> = {
     const complete = open !== null && loaded.length > 0 && rest.length === 0;
     return {
       instruction: complete ? t("handheld:load.complete") : t("handheld:load.scan_carton"), expect: complete ? "nothing" : "plate",
-      target: { text: open?.vehicle_code ?? state.door.code, sub: open ? [open.number, state.door.code].join(" · ") : undefined, tone: complete ? "good" : undefined },
+      target: { text: open?.vehicle_code ?? state.door.code, sub: open ? (open.vehicle_code ? `${open.number} · ${state.door.code}` : open.number) : undefined, tone: complete ? "good" : undefined },
       amount: open ? { now: String(loaded.length), of: String(open.cartons.length) } : undefined,
       facts: rest.slice(0, 3).map((carton) => ({ label: `…${carton.sscc.slice(-8)}`, value: `${carton.order_number}${carton.place_code ? ` · ${carton.place_code}` : ""}` })),
       actions: [

@@ -74,9 +74,8 @@ export const receive: Flow<State> = {
     if (state.step === "ask" && state.asking) return { ...askView<State>(state.asking, t), actions: [back(t("handheld:action.leave_it"))] };
     if (state.step === "override" && state.override) {
       return {
-        instruction: state.override.title,
-        expect: "item",
-        target: { text: t("handheld:receive.take_anyway"), tone: "warn" },
+        instruction: t("handheld:receive.take_anyway"),
+        expect: "nothing",
         choices: OVERS.map((reason) => ({ id: reason, label: t(`handheld:over.${reason}`), run: (now, io) => takeAnyway(now, reason, io) })),
         actions: [back(t("handheld:action.leave_it"))],
       };
