@@ -61,6 +61,12 @@ def format_quantity(q: Decimal) -> str:
     return "0" if text in ("-0", "0") else text
 
 
+class NoSiteYet(Conflict):
+    """A new, empty system; the screens show the way to the first site."""
+
+    kind, title = "no-site-yet", "No site yet"
+
+
 # --- dependencies -----------------------------------------------------------------------------------------
 
 
@@ -113,7 +119,7 @@ def _site(
         return site_id
     sites = conn.execute("select id from site order by created_at limit 2").fetchall()
     if not sites:
-        raise Conflict("There is no site yet; create one first (POST /api/v1/sites).")
+        raise NoSiteYet("There is no site yet; an administrator creates the first one under Settings, Sites.")
     if len(sites) > 1:
         raise Invalid("Say which site: there are several.", field="site_id")
     return UUID(str(sites[0][0]))
