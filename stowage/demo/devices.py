@@ -37,6 +37,13 @@ PLACE_OF_READER = {d.code: d.place for a in AGENTS for d in a.devices if d.kind 
 PARKED_TAGS = 8
 
 
+def crate_epcs() -> list[str]:
+    """The tags of the empty crates that stand beside door 1."""
+    return [
+        epc_from_uri(f"urn:epc:id:grai:952123456.001.{n}", "grai-96").hex for n in range(1, PARKED_TAGS + 1)
+    ]
+
+
 class Devices:
     """`with Devices(...)`: everything is plugged in."""
 
@@ -81,8 +88,7 @@ class Devices:
         """Empty crates with tags of their own stand beside door 1, always: strays that must not be received."""
         chance = random.Random(self._world.seed)
         x, y = building.xy_of("DOCK-1")[0] + 2.7, building.DOOR_LINE_Y - 2.7
-        for n in range(PARKED_TAGS):
-            epc = epc_from_uri(f"urn:epc:id:grai:952123456.001.{n + 1}", "grai-96").hex
+        for epc in crate_epcs():
             self.scene.place_tag(
                 epc, (x + chance.uniform(-0.5, 0.5), y + chance.uniform(-0.5, 0.5)), chance.choice((0.0, 3.0))
             )

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from stowage.demo.api import Account, Refused
+from stowage.demo.devices import crate_epcs
 from stowage.demo.doors import Doors
 from stowage.demo.loads import Load
 from stowage.demo.pace import Pace
@@ -24,6 +25,7 @@ WAVE_EVERY_S, COUNT_EVERY_S = 45.0, 80.0
 HEARD_WITHIN_S = 4.0
 """So long after a truck is empty everything that its portal heard has become a receipt."""
 LOOKED_INTO_AFTER_S = 100.0
+CRATES = "CRATES-1"
 SHARE_LOST = 0.3
 """Cycle counts that find a piece missing."""
 WORDS = {
@@ -56,6 +58,7 @@ class Lead:
         self._pace.wait(ROUND_S)
 
     def _make_totes(self) -> None:
+        """The house's own things with labels and tags: totes, and the empty crates beside door 1."""
         places = {p["code"]: p["id"] for p in self._api.pages("/places")}
         present = {p["code"] for p in self._api.pages("/license-plates", q="TOTE-")}
         for code in TOTES:
@@ -63,6 +66,13 @@ class Lead:
                 self._api.post(
                     "/license-plates", {"kind": "tote", "code": code, "place_id": places["STAGE-OUT"]}
                 )
+        if not list(self._api.pages("/license-plates", q=CRATES)):
+            self._api.post(
+                "/license-plates", {"kind": "pallet", "code": CRATES, "place_id": places["DOCK-1"]}
+            )
+        for epc in crate_epcs():
+            if not self._api.get("/tags", epc=epc)["items"]:
+                self._api.post("/tags", {"epc": epc, "license_plate": CRATES})
         self._has_totes = True
 
     # --- receipts -----------------------------------------------------------------------------------------
