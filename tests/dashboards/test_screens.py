@@ -127,7 +127,14 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def running(database_url: str, conn: Conn, warehouse: Warehouse, web_root: Path) -> Iterator[Running]:
+def running(bare: Running, warehouse: Warehouse) -> Running:
+    """With a small site in it."""
+    return bare
+
+
+@pytest.fixture
+def bare(database_url: str, conn: Conn, web_root: Path) -> Iterator[Running]:
+    """As after `stowage run --empty`: an administrator, and nothing else."""
     conn.execute(
         "insert into app_user (id, username, name, password_hash, roles) values (%s, 'ada', 'Ada Admin', %s, array['admin'])",
         [new_id(), hash_password("a good password")],
@@ -279,6 +286,15 @@ def test_an_empty_system_says_what_to_do_next(running: Running, browser: Browser
         ("/devices", "No agents yet"),
     ]:
         assert words in watched.open(path), path
+    assert not watched.wrong
+    watched.context.close()
+
+
+def test_a_system_without_a_site_says_what_comes_first(bare: Running, browser: Browser) -> None:
+    watched = Watched(browser, bare, "en")
+    assert "Create the site" in watched.open("/floor")
+    watched.page.get_by_role("link", name="Open", exact=True).first.click()
+    watched.page.get_by_text("There is no site yet").wait_for()
     assert not watched.wrong
     watched.context.close()
 

@@ -4,21 +4,24 @@ import { useHotkeys, useLocalStorage } from "@mantine/hooks";
 import {
   IconBell, IconLanguage, IconLayoutSidebar, IconLogout, IconMoon, IconSearch, IconSun, IconDeviceMobile,
 } from "@tabler/icons-react";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Link, NavLink, Outlet } from "react-router";
+import { Link, NavLink, Outlet, useLocation } from "react-router";
 import { useCommand } from "@/api/command";
 import { useSession } from "@/api/session";
 import { Shape } from "@/components/State";
 import { useAge } from "@/components/Time";
 import { useOpenAlerts } from "@/data/alerts";
 import { logOut } from "@/data/people";
-import { chosenSite, useSite, useSites } from "@/data/site";
+import { chosenSite, sitesQuery, useSite, useSites } from "@/data/site";
 import { LANGUAGES, speak, type Language } from "@/i18n";
 import { useLiveState } from "@/live";
+import { FirstSteps } from "./FirstSteps";
 import { NAVIGATION } from "./navigation";
 import { queries } from "./queries";
 import { SearchEverything } from "./SearchEverything";
+import { Waiting } from "./Waiting";
 import classes from "./Shell.module.css";
 
 export default function Shell() {
@@ -78,11 +81,19 @@ export default function Shell() {
         <PersonMenu />
       </header>
       <main className={classes.content} id="content">
-        <Outlet />
+        <Content />
       </main>
       <SearchEverything opened={searching} onClose={() => setSearching(false)} />
     </div>
   );
+}
+
+/** Without a site nothing can be shown: say what comes first. Settings stay open, there it is done. */
+function Content() {
+  const sites = useQuery(sitesQuery);
+  const { pathname } = useLocation();
+  if (sites.isPending) return <Waiting />;
+  return sites.data?.length === 0 && !pathname.startsWith("/settings") ? <FirstSteps /> : <Outlet />;
 }
 
 function SiteChoice() {

@@ -4,7 +4,7 @@ import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import type { Floor } from "@/data/floor";
 import { AlertLayer, BinLayer, BuildingLayer, DoorLayer, PeopleLayer, SensorLayer, ZoneLayer } from "./layers";
-import { layOut, type Box } from "./plan";
+import { layOut, wallOf, type Box, type Plan } from "./plan";
 
 export interface Drawing {
   floor: Floor;
@@ -14,15 +14,22 @@ export interface Drawing {
   scale: number;
 }
 
-// Room around the building for the names of its doors.
-const MARGIN = { x: 64, y: 30 };
+/** Room around the building: wide where names of doors stand beside it. */
+function marginsOf(floor: Floor, plan: Plan): { x: number; y: number } {
+  const walls = floor.places.filter((place) => place.kind === "dock_door").map((place) => {
+    const box = plan.boxes.get(place.id);
+    return box ? wallOf(box, plan.bounds) : null;
+  });
+  return { x: walls.includes("left") || walls.includes("right") ? 64 : 22, y: 32 };
+}
 
 export function FloorPlan({ floor }: { floor: Floor }) {
   const { t } = useTranslation("floor");
   const { ref, width, height } = useElementSize<HTMLDivElement>();
   const plan = useMemo(() => layOut(floor.places), [floor.places]);
   const { bounds } = plan;
-  const scale = Math.min((width - 2 * MARGIN.x) / bounds.w, (height - 2 * MARGIN.y) / bounds.h);
+  const margin = marginsOf(floor, plan);
+  const scale = Math.min((width - 2 * margin.x) / bounds.w, (height - 2 * margin.y) / bounds.h);
   const left = (width - bounds.w * scale) / 2 - bounds.x * scale;
   const top = (height - bounds.h * scale) / 2 - bounds.y * scale;
   const toPixels = (box: Box): Box => ({ x: left + box.x * scale, y: top + box.y * scale, w: box.w * scale, h: box.h * scale });

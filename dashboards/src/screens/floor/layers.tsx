@@ -58,7 +58,7 @@ export function ZoneLayer({ floor, boxOf }: Drawing) {
               {place.kind === "zone" && box.w > 60 && (
                 <>
                   <text x={box.x + 8} y={box.y + 17} className={classes.zoneName}>
-                    {fit(place.storage_class === "ambient" ? name : `${name} · ${word("storage", place.storage_class)}`, box.w - 22 - count.length * 6.4)}
+                    {longest([`${name} · ${word("storage", place.storage_class)}`, name].slice(place.storage_class === "ambient" ? 1 : 0), box.w - 22 - count.length * 6.4)}
                   </text>
                   <text x={box.x + box.w - 8} y={box.y + 17} className={classes.zoneCount}>
                     {count}
@@ -101,7 +101,7 @@ export function BinLayer({ floor, boxOf }: Drawing) {
               )}
               {!named && box.w > 38 && box.h > 20 && (
                 <text x={box.x + box.w / 2} y={box.y + box.h / 2 + 3.5} className={classes.binName} data-fill={step ?? "unknown"}>
-                  {place.code.slice(-5)}
+                  {box.w > place.code.length * 6 + 6 ? place.code : place.code.slice(-5)}
                 </text>
               )}
             </Mark>
@@ -242,6 +242,11 @@ function totals(places: readonly FloorPlace[]): Map<string, { onHand: number; ca
     }
   }
   return found;
+}
+
+/** The first of several wordings that fits, else the last one cut. */
+function longest(wordings: string[], width: number): string {
+  return wordings.find((text) => text.length * 6.6 <= width) ?? fit(wordings.at(-1) ?? "", width);
 }
 
 function fit(text: string, width: number): string {
