@@ -535,6 +535,7 @@ def test_the_wrong_vehicle_and_the_wrong_door_are_refused(
 
 
 def test_typed_by_a_person_or_on_the_keypad_is_no_scan_until_it_is_confirmed(worker: Handheld) -> None:
+    worker.page.evaluate("localStorage.removeItem('stowage.handheld.gap_ms')")
     worker.open("lookup")
     worker.page.keyboard.type("a-01", delay=150)
     worker.page.get_by_test_id("keypad").wait_for()

@@ -10,13 +10,21 @@ interface Hearing {
 
 const SHOW_TYPED_AFTER_MS = 400;
 
+/** A device whose radio scanner stutters may be given a longer pause between the keys of one scan. */
+const GAP = "stowage.handheld.gap_ms";
+
+function gapOfThisDevice(): number | undefined {
+  const stored = Number(localStorage.getItem(GAP));
+  return stored > 0 ? stored : undefined;
+}
+
 export function useCatcher(hearing: Hearing): void {
   const latest = useRef(hearing);
   useEffect(() => {
     latest.current = hearing;
   });
   useEffect(() => {
-    const catcher = new Catcher();
+    const catcher = new Catcher({ gapMs: gapOfThisDevice() });
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tell = (all: Heard[]) => {
       for (const heard of all) {
