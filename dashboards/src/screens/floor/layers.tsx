@@ -270,10 +270,15 @@ function beside(box: Box, side: Side) {
 
 const OUTWARD: Record<Side, [number, number]> = { left: [-1, 0], right: [1, 0], top: [0, -1], bottom: [0, 1] };
 
+/** Just inside the door, where a passage is drawn. */
+function threshold(box: Box, side: Side): [x: number, y: number] {
+  const [dx, dy] = OUTWARD[side];
+  return [box.x + box.w / 2 - dx * (box.w / 2 + 13), box.y + box.h / 2 - dy * (box.h / 2 + 13)];
+}
+
 function arrow(box: Box, side: Side, inward: boolean): string {
   const [dx, dy] = OUTWARD[side];
-  const cx = box.x + box.w / 2 - dx * 14;
-  const cy = box.y + box.h / 2 - dy * 14;
+  const [cx, cy] = threshold(box, side);
   const sign = inward ? -1 : 1;
   const tip = `${cx + dx * 7 * sign} ${cy + dy * 7 * sign}`;
   const base = (across: number) => `${cx - dx * 5 * sign + dy * across} ${cy - dy * 5 * sign + dx * across}`;
@@ -281,8 +286,9 @@ function arrow(box: Box, side: Side, inward: boolean): string {
 }
 
 function countAt(box: Box, side: Side) {
-  const [dx, dy] = OUTWARD[side];
-  return { x: box.x + box.w / 2 - dx * 14 + (dy === 0 ? 0 : 16), y: box.y + box.h / 2 - dy * 14 + (dy === 0 ? -12 : 4), textAnchor: "middle" as const };
+  const [, dy] = OUTWARD[side];
+  const [x, y] = threshold(box, side);
+  return { x: x + (dy === 0 ? 0 : 18), y: y + (dy === 0 ? -12 : 4), textAnchor: "middle" as const };
 }
 
 function towards(side: Side, inward: boolean): React.CSSProperties {
