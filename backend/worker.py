@@ -35,6 +35,7 @@ log = structlog.get_logger("backend.worker")
 TASK_MODULES = [
     "backend.catalog.tasks",
     "backend.counting.tasks",
+    "backend.devices.tasks",
     "backend.integration.erp.tasks",
     "backend.integration.webhooks.tasks",
     "backend.labels.tasks",
@@ -61,13 +62,17 @@ STALLED_S = 30.0
 
 
 def run(
-    database_url: str, erp_url: str | None, stop: threading.Event, mqtt_access_dir: Path | None = None
+    database_url: str,
+    erp_url: str | None,
+    stop: threading.Event,
+    mqtt_access_dir: Path | None = None,
+    mqtt_url: str | None = None,
 ) -> None:
     """Until `stop`; jobs in hand are finished first. A database that is away is waited for.
 
-    A task that names `erp_url` or `database_url` among its parameters gets it."""
+    A task that names `erp_url`, `database_url` or `mqtt_url` among its parameters gets it."""
     load_tasks()
-    known = {"erp_url": erp_url, "database_url": database_url}
+    known = {"erp_url": erp_url, "database_url": database_url, "mqtt_url": mqtt_url}
     threads = [
         threading.Thread(
             target=_keep_running, args=(dotted, database_url, erp_url, stop), name=dotted, daemon=True

@@ -117,7 +117,7 @@ def worker() -> None:
     database_url = _database(settings)
     from backend.worker import run as run_worker
 
-    run_worker(database_url, _erp(settings), stop_on_signal(), settings.mqtt_access_dir)
+    run_worker(database_url, _erp(settings), stop_on_signal(), settings.mqtt_access_dir, settings.mqtt_url)
 
 
 @app.command()

@@ -16,10 +16,10 @@ from pydantic import BaseModel, Field
 from backend import api, ingest
 from backend.api import Ctx, Db, Quantity, Site, Who, allow
 from backend.context import Context
-from backend.devices import agents, registry
+from backend.devices import agents, commands, registry
 from backend.devices.dead_letters import settle
 from backend.devices.status import READ_RATE
-from backend.errors import ChangedMeanwhile, Conflict, Invalid, NotFound
+from backend.errors import ChangedMeanwhile, Conflict, Forbidden, Invalid, NotFound
 from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
 from backend.telemetry.record import Channel, channels_of
 
@@ -331,9 +331,23 @@ class DeviceEvent(BaseModel):
     data: dict[str, Any]
 
 
+class DeviceCommand(BaseModel):
+    id: UUID
+    device_id: UUID
+    command: commands.Name
+    state: Literal["waiting", "sent", "expired"] = Field(
+        description="`sent`: the broker has it. Whether the device obeyed shows in its state and values"
+    )
+    asked_by: str
+    asked_at: datetime
+    expires_at: datetime
+    settled_at: datetime | None
+
+
 class DeviceDetail(BaseModel):
     device: Device
     events: list[DeviceEvent] = Field(description="The last fifty that are kept as evidence")
+    commands: list[DeviceCommand] = Field(description="The last twenty that people gave, newest first")
 
 
 @dataclass(frozen=True)
@@ -356,7 +370,28 @@ def get_device(device_id: UUID, conn: Db, site: Site, who: Who) -> DeviceDetail:
                where device_id = %s order by occurred_at desc, seq desc limit 50""",
             [device_id],
         ).fetchall()
-    return DeviceDetail(device=device, events=[DeviceEvent(**r.__dict__) for r in rows])
+    return DeviceDetail(
+        device=device,
+        events=[DeviceEvent(**r.__dict__) for r in rows],
+        commands=[DeviceCommand(**c.__dict__) for c in commands.commands_of(conn, device_id)],
+    )
+
+
+class NewDeviceCommand(BaseModel):
+    command: commands.Name
+
+
+@router.post(
+    "/devices/{device_id}/commands",
+    response_model=DeviceCommand,
+    status_code=202,
+    dependencies=[allow("worker", "integrator")],
+)
+def command_device(device_id: UUID, body: NewDeviceCommand, conn: Db, ctx: Ctx, who: Who) -> DeviceCommand:
+    """Goes out to the agent within a second or so, and is worth nothing half a minute later."""
+    if body.command == "restart_device" and not who.may("lead", "integrator"):
+        raise Forbidden("A device is restarted by a lead or an integrator.", field="command")
+    return DeviceCommand(**commands.ask(conn, ctx, device_id, body.command).__dict__)
 
 
 class SensorLimit(BaseModel):

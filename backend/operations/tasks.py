@@ -21,6 +21,7 @@ KEEP: list[tuple[str, str, timedelta]] = [
     ("ingress_receipt", "seen_at < now() - %s", timedelta(days=2)),
     ("device_event", "type in ('frame_rejected', 'device_state_changed') and recorded_at < now() - %s", timedelta(days=30)),
     ("device_event", "recorded_at < now() - %s", timedelta(days=400)),
+    ("device_command", "asked_at < now() - %s", timedelta(days=90)),
     ("dead_letter", "state <> 'open' and settled_at < now() - %s", timedelta(days=90)),
     ("alert", "state = 'closed' and closed_at < now() - %s", timedelta(days=400)),
     ("procrastinate_jobs", """status in ('succeeded', 'cancelled', 'aborted')
