@@ -263,11 +263,12 @@ def lay(url: str, stock: list[Pallet]) -> Warehouse:
 
 
 def received(url: str, warehouse: Warehouse) -> set[str]:
+    """The pallets that are there whole."""
     with connect(url) as conn:
         rows = conn.execute(
             """select lp.code from balance b join license_plate lp on lp.id = b.license_plate_id
-               where b.site_id = %s and b.on_hand > 0""",
-            [warehouse.site_id],
+               where b.site_id = %s and b.on_hand = %s""",
+            [warehouse.site_id, CASES * PER_CASE],
         ).fetchall()
     return {code for (code,) in rows}
 
