@@ -7,6 +7,7 @@ goes through `post_observed`. Other slices call these functions and never touch 
 """
 
 from backend.ledger.places import virtual_place
+from backend.ledger.plates import lock_plates, stand_plate
 from backend.ledger.post import (
     Move,
     NotEnoughStock,
@@ -30,6 +31,7 @@ from backend.ledger.stock import (
     BalanceRow,
     candidates,
     change_since,
+    lock_serials,
     on_plate,
     row_of_serial,
     rows_at,
@@ -49,6 +51,8 @@ __all__ = [
     "Spot",
     "candidates",
     "change_since",
+    "lock_plates",
+    "lock_serials",
     "move_license_plate",
     "on_plate",
     "post",
@@ -61,6 +65,7 @@ __all__ = [
     "row_of_serial",
     "rows_at",
     "serial_in_stock",
+    "stand_plate",
     "verify",
     "virtual_place",
 ]

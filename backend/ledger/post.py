@@ -24,13 +24,14 @@ from backend.db import Conn
 from backend.errors import Conflict, Invalid, NotFound, Unknown
 from backend.ids import new_id
 from backend.ledger.places import LedgerPlace, ledger_places, virtual_place
+from backend.ledger.plates import lock_plates, stand_plate
 from backend.ledger.reserve import (
     Reservation,
     break_reservations,
     reservations_on_key,
     take_from_reservation,
 )
-from backend.ledger.stock import lock_plate_rows, on_plate, row_of_serial
+from backend.ledger.stock import lock_plate_rows, lock_serials, on_plate, row_of_serial
 from backend.live.announce import announce
 
 ZERO = Decimal(0)
@@ -139,6 +140,7 @@ def post(conn: Conn, ctx: Context, moves: Sequence[Move], *, observed: bool = Fa
         if places[spot.place_id].is_physical
         for k in [_key(m, spot)]
     }
+    lock_serials(conn, [(m.item_id, m.serial) for m in moves if m.serial is not None])
     balances = lock_balances(conn, ctx.site_id, keys)
 
     posted: list[Posted] = []
@@ -229,6 +231,7 @@ def post_observed(conn: Conn, ctx: Context, move: Move) -> Observed:
 
 
 def _from_where_the_serial_is(conn: Conn, ctx: Context, move: Move) -> Move:
+    lock_serials(conn, [(move.item_id, str(move.serial))])
     row = row_of_serial(conn, ctx.site_id, move.item_id, str(move.serial))
     if row is None:
         return move
@@ -259,10 +262,7 @@ def move_license_plate(
     """Moves a plate with all that is on it, and with the plates inside. Reservations go along.
 
     A plate that stood on another one stands on its own afterwards, unless that one is where it goes."""
-    conn.execute(
-        "select 1 from license_plate where id = %s and site_id = %s for update",
-        [license_plate_id, ctx.site_id],
-    )
+    lock_plates(conn, ctx.site_id, license_plate_id)
     lock_plate_rows(conn, ctx.site_id, license_plate_id)
     moves: list[Move] = []
     for row in on_plate(conn, ctx.site_id, license_plate_id):
@@ -278,17 +278,7 @@ def move_license_plate(
         if row.free > 0:
             moves.append(replace(base, quantity=row.free))
     posted = post(conn, ctx, moves)
-    conn.execute(
-        """with recursive inside as (select id from license_plate where id = %s
-               union select c.id from license_plate c join inside on c.parent_id = inside.id)
-           update license_plate set place_id = %s where id in (select id from inside)""",
-        [license_plate_id, to_place_id],
-    )
-    conn.execute(
-        """update license_plate lp set parent_id = null from license_plate up
-           where lp.id = %s and up.id = lp.parent_id and up.place_id is distinct from lp.place_id""",
-        [license_plate_id],
-    )
+    stand_plate(conn, ctx.site_id, license_plate_id, to_place_id)
     return posted
 
 

@@ -125,6 +125,12 @@ def row_of_serial(conn: Conn, site_id: UUID, item_id: UUID, serial: str) -> Bala
     return found[0] if found else None
 
 
+def lock_serials(conn: Conn, serials: Collection[tuple[UUID, str]]) -> None:
+    """Nobody else moves these serials until the transaction ends: what is read of them now stays so."""
+    for item_id, serial in sorted(set(serials)):
+        conn.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"serial {item_id} {serial}"])
+
+
 def serial_in_stock(conn: Conn, item_id: UUID, serial: str) -> UUID | None:
     """The site whose books have the serial; a serial exists once, over all sites."""
     row = conn.execute(

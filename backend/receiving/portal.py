@@ -346,6 +346,7 @@ class _Arrival:
                 ],
             )
         }
+        ledger.lock_serials(conn, [(k.item_id, k.serial) for k in units if k.item_id and k.serial])
         self.serials_at = {
             (r[0], r[1]): r[2]
             for r in conn.execute(

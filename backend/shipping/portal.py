@@ -210,13 +210,14 @@ def _stray_carton(p: _Passage, c: Carton, epcs: list[str]) -> None:
 
 def _stray_plate(p: _Passage, plate_id: UUID, epcs: list[str]) -> None:
     """A pallet, case or tote of the house: the books follow, promises on it are made again from other stock."""
+    ledger.lock_plates(p.conn, p.ctx.site_id, plate_id)
     rows = ledger.on_plate(p.conn, p.ctx.site_id, plate_id)
     there = _there(p)
     if not rows or all(r.place_id == there for r in rows):
         return
     for r in rows:
         _follow(p, r, r.on_hand, Spot(there, r.license_plate_id, r.status), epcs)
-    p.conn.execute("update license_plate set place_id = %s where id = %s", [there, plate_id])
+    ledger.stand_plate(p.conn, p.ctx.site_id, plate_id, there)
     code = rows[0].license_plate_code or str(plate_id)
     detail = f"{code} went out through {p.door_code}; by the books it was at {rows[0].place_code}, and nobody shipped it."
     _out_of_place(p, "unexpected_exit", detail, code, None, epcs, rows)

@@ -114,7 +114,7 @@ def test_goods_found_in_quarantine_are_not_promised(conn: Conn, warehouse: Wareh
     counted(conn, warehouse, task, "bob", (TEA, "3"))
     approve(conn, warehouse, task)
     (row,) = ledger.rows_at(conn, warehouse.site_id, warehouse.places["QUAR"])
-    assert (row.on_hand, row.status) == (3, "quarantine")
+    assert (int(row.on_hand), row.status) == (3, "quarantine")
 
 
 def test_one_count_settles_every_doubt_about_a_bin(conn: Conn, warehouse: Warehouse) -> None:

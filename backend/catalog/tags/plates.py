@@ -58,14 +58,17 @@ def create_plate(conn: Conn, ctx: Context, new: NewPlate) -> UUID:
             raise Unknown("There is no such place at this site.", field="place_id")
         if not place[0]:
             raise Invalid("This place does not hold stock itself; name a bin in it.", field="place_id")
-    if (
-        new.parent_id is not None
-        and conn.execute(
-            "select 1 from license_plate where id = %s and site_id = %s", [new.parent_id, ctx.site_id]
+    if new.parent_id is not None:
+        parent = conn.execute(
+            "select code, place_id from license_plate where id = %s and site_id = %s for update",
+            [new.parent_id, ctx.site_id],
         ).fetchone()
-        is None
-    ):
-        raise Unknown("There is no such license plate at this site.", field="parent_id")
+        if parent is None:
+            raise Unknown("There is no such license plate at this site.", field="parent_id")
+        if new.place_id is not None and parent[1] is not None and parent[1] != new.place_id:
+            raise Conflict(
+                f"{parent[0]} stands somewhere else; nothing can be put on it here.", field="parent_id"
+            )
     if new.contents and new.place_id is None:
         raise Invalid("Say at which place the contents stand.", field="place_id")
     plate_id = new_id()
