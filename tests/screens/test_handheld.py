@@ -100,7 +100,7 @@ class _Headers:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 360, "height": 640}, has_touch=True, locale="en-GB")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     context.add_init_script(WATCH)
     yield context
     context.close()

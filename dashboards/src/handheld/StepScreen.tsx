@@ -128,7 +128,7 @@ function Body({ view, answer, onPress }: { view: View<unknown>; answer: (Answer 
   return (
     <>
       <div className={classes.body} data-scrolls={list ? true : undefined}>
-        <p className={classes.instruction} data-testid="instruction">{view.instruction}</p>
+        <p className={classes.instruction} data-testid="instruction">{unbroken(view.instruction)}</p>
         <Expected expect={view.expect} large={!target && choices.length < 3 && !list} />
         {target && (
           <div className={classes.target} data-tone={target.tone} data-size={sizeOf(target.text)} data-testid="target">
@@ -143,7 +143,7 @@ function Body({ view, answer, onPress }: { view: View<unknown>; answer: (Answer 
             {amount.unit && <small>{unit(amount.unit)}</small>}
           </div>
         )}
-        {answer && answer.tone !== "good" && (
+        {answer && answer.tone !== "good" && answer.title !== view.instruction && (
           <div className={classes.verdict} data-tone={answer.tone} role="alert" data-testid="verdict">
             <strong>{answer.title}</strong>
             <Compared answer={answer} />
@@ -234,6 +234,9 @@ function Flash({ answer }: { answer: Answer }) {
     </div>
   );
 }
+
+/** A place or tote stays on one line: A-01-1 is never broken at its hyphens. */
+const unbroken = (text: string) => text.replace(/(?<=\w)-(?=\w)/g, "\u2011");
 
 function sizeOf(text: string): "xl" | "lg" | "md" | "sm" {
   return text.length <= 8 ? "xl" : text.length <= 12 ? "lg" : text.length <= 20 ? "md" : "sm";

@@ -60,6 +60,8 @@ interface Job<S> {
   run: Do<S> | null;
   code: string | null;
   input?: string;
+  /** Nobody asked for it: it is not counted, and not tried again. */
+  quiet?: boolean;
 }
 
 const BACK_OFF_MS = [300, 600, 1200, 2500, 4000];
@@ -117,7 +119,7 @@ export class Runtime<S> {
 
   refresh(): void {
     const { refresh } = this.#flow;
-    if (refresh) this.run(async (state, io) => ({ state: await refresh(state, io) }));
+    if (refresh) this.#push({ key: newKey(), code: null, quiet: true, run: async (state, io) => ({ state: await refresh(state, io) }) });
   }
 
   /** The worker gives up what waits for the network. */
@@ -140,7 +142,7 @@ export class Runtime<S> {
 
   #push(job: Job<S>): void {
     this.#queue.push(job);
-    this.#show({ waiting: this.#queue.length });
+    this.#show({ waiting: this.#waiting() });
     if (!this.#running) void this.#work();
   }
 
@@ -149,20 +151,24 @@ export class Runtime<S> {
     while (this.#queue.length > 0 && !this.#over) {
       const job = this.#queue[0];
       if (!job) break;
-      this.#show({ busy: true });
+      if (!job.quiet) this.#show({ busy: true });
       const outcome = await this.#do(job);
       this.#queue.shift();
       if (this.#over) break;
       const { answer } = outcome;
       if (answer) signal(answer.tone);
       this.#show({
-        state: outcome.state, waiting: this.#queue.length, busy: this.#queue.length > 0, cutOffSince: null,
+        state: outcome.state, waiting: this.#waiting(), busy: this.#queue.length > 0, cutOffSince: null,
         ...(answer ? { answer: { ...answer, id: ++this.#answers } } : {}),
       });
-      this.#around.done();
+      if (!job.quiet) this.#around.done();
       if (outcome.leave || outcome.go) this.#around.leave(outcome);
     }
     this.#running = false;
+  }
+
+  #waiting(): number {
+    return this.#queue.filter((job) => !job.quiet).length;
   }
 
   async #do(job: Job<S>): Promise<Outcome<S>> {
@@ -170,13 +176,14 @@ export class Runtime<S> {
     const io: Io = {
       t: this.#around.words(),
       send: (ask) => this.#untilAnswered(() => ask({ "idempotency-key": job.key })),
-      read: (ask) => this.#untilAnswered(ask),
+      read: (ask) => (job.quiet ? ask() : this.#untilAnswered(ask)),
     };
     this.#givenUp = false;
     try {
       if (job.run) return await job.run(state, io, job.input);
       return await this.#flow.scan(state, job.code ?? "", io);
     } catch (error) {
+      if (job.quiet) return { state };
       if (error instanceof GivenUp) return { state, answer: { tone: "warn", title: io.t("handheld:net.given_up") } };
       return { state, answer: refusal(asProblem(error), io.t, job.code) };
     }
