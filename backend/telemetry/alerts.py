@@ -17,7 +17,7 @@ from backend.errors import Conflict, NotFound
 from backend.ids import new_id
 from backend.live.announce import announce
 
-CLOSED_BY_HAND = ("events_lost", "device_clock")
+CLOSED_BY_HAND = ("events_lost", "device_clock", "erp_sale_changed")
 
 
 def open_alert(

@@ -18,6 +18,7 @@ import structlog
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
+from backend import telemetry
 from backend.context import Context, system_context
 from backend.db import Conn
 from backend.errors import Refused
@@ -311,6 +312,7 @@ def _take_sale(conn: Conn, order: Order, now: datetime) -> None:
     site_id: UUID | None = ours[0] if ours else default_site(conn)
     our_id: UUID | None = ours[1] if ours else None
     words = None
+    taken: dict[str, list[str]] | None = None
     try:
         with conn.transaction():
             if site_id is None:
@@ -331,10 +333,52 @@ def _take_sale(conn: Conn, order: Order, now: datetime) -> None:
                 if new.lines:
                     our_id = orders.accept(conn, system_context("erp", site_id), new).id
                     map_key(conn, "sales_order", our_id, order.id)
+                    taken = {line.id: [str(line.quantity), str(line.open_quantity)] for line in order.lines}
     except Refused as refused:
         words = refused.detail
         log.warning("erp_sale_not_taken", number=order.number, words=words)
+    if our_id is not None and site_id is not None and taken is None:
+        words = _changed_there(conn, order, site_id, our_id, words)
     _seen(conn, "sale", order, site_id, our_id, words)
+    if taken is not None:
+        conn.execute(
+            "update erp_seen set taken = %s where kind = 'sale' and erp_id = %s", [Jsonb(taken), order.id]
+        )
+
+
+def _changed_there(conn: Conn, order: Order, site_id: UUID, our_id: UUID, refused: str | None) -> str | None:
+    """A sale that we have and that the ERP changed: never silently ignored, an alert says what a person must decide."""
+    from backend import orders
+
+    ours = orders.order(conn, site_id, our_id)
+    ctx = system_context("erp", site_id)
+    what: list[str] = []
+    if refused is not None:
+        what.append(f"was cancelled there, but here it cannot be: {refused}")
+    elif order.state == "draft":
+        what.append("was taken back to a draft there; here it goes on")
+    elif order.state == "confirmed" and ours.state != "cancelled":
+        row = conn.execute(
+            "select taken from erp_seen where kind = 'sale' and erp_id = %s", [order.id]
+        ).fetchone()
+        taken = {key: (Decimal(a), Decimal(b)) for key, (a, b) in row[0].items()} if row else {}
+        here = {line.external_id: line for line in ours.lines}
+        for line in order.lines if taken else ():
+            then, open_then = taken.get(line.id, (Decimal(0), Decimal(0)))
+            now_here = here[line.id].quantity if line.id in here else Decimal(0)
+            if line.quantity - then != now_here - open_then:
+                what.append(f"{line.item}: {then.normalize():f} became {line.quantity.normalize():f} there")
+        what += [f"{here[key].sku}: was taken off there" for key in taken if key in here and here[key].quantity
+                 and key not in {line.id for line in order.lines}]  # fmt: skip
+    if not what:
+        telemetry.close_alert(conn, ctx, "erp_sale_changed", order.id)
+        return refused
+    words = f"The ERP's sale {order.number} ({ours.number} here) {'; '.join(what)}."
+    advice = " Change or cancel the order here, or put it right in the ERP; then acknowledge this."
+    telemetry.open_alert(conn, ctx, "erp_sale_changed", order.id, words + advice,
+                         data={"order_id": str(our_id), "number": ours.number, "erp_number": order.number})  # fmt: skip
+    log.warning("erp_sale_changed", number=order.number, words=words)
+    return words
 
 
 def _take_purchase(conn: Conn, order: Order, now: datetime) -> None:
