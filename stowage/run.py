@@ -337,7 +337,10 @@ class Run:
             from stowage.demo import seed
 
             self.say("demo", "laying the warehouse")
-            seed.prepare(self.settings)
+            try:
+                seed.prepare(self.settings)
+            except seed.NotOurWarehouse as e:
+                raise CannotRun(str(e)) from e
         self._first_administrator()
 
     def _first_administrator(self) -> None:

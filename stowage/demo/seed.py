@@ -69,6 +69,10 @@ class World(Struct, kw_only=True):
     seed: int = SEED
 
 
+class NotOurWarehouse(RuntimeError):
+    """The database holds a site of the demo's name that this data folder knows nothing of. The message says what to do."""
+
+
 @dataclass(frozen=True)
 class DemoAgent:
     code: str
@@ -107,12 +111,29 @@ def prepare(settings: Settings) -> None:
     file = home / "world.json"
     with connect(settings.database_url) as conn, conn.transaction():
         if conn.execute("select 1 from site where code = %s", [SITE]).fetchone() is None:
+            _refuse_what_is_in_use(conn)
             conn.execute("select set_config('stowage.actor', 'job:demo_seed', true)")
             world = _new_world()
             _lay(conn, world)
             write_private(file, msgspec.json.encode(world).decode())
+        elif not file.is_file():
+            raise NotOurWarehouse(
+                f"the database has a site {SITE} already, but {file} is missing: it was laid by a run with another data folder, or"
+                " it is a warehouse of your own. Use that data folder again (STOWAGE_DATA_DIR), an empty database, or `stowage run --empty`"
+            )
     world = read_world(settings)
     _write_agents(settings, world)
+
+
+def _refuse_what_is_in_use(conn: Conn) -> None:
+    """The demo's accounts have passwords that everybody knows: they never come into somebody's own system."""
+    if conn.execute("select exists (select from site) or exists (select from app_user)").fetchone() != (
+        False,
+    ):
+        raise NotOurWarehouse(
+            "the database is in use: it has sites or users that the demo did not make. The demo needs an empty database;"
+            " to work with yours, start `stowage run --empty` (make run ARGS=--empty)"
+        )
 
 
 def read_world(settings: Settings) -> World:

@@ -1,0 +1,58 @@
+"""The demo lays its warehouse into an empty database, once, and keeps its hands off everybody else's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backend.auth.administrator import make_administrator
+from backend.db import Conn
+from stowage import config
+from stowage.config import Settings
+from stowage.demo.seed import ACCOUNTS, NotOurWarehouse, prepare
+from tests.conftest import build_warehouse
+
+
+@pytest.fixture
+def settings(database_url: str, tmp_path: Path) -> Settings:
+    return replace(config.load({}, tmp_path), database_url=database_url, mqtt_url="mqtt://127.0.0.1:1", data_dir=tmp_path / "a")  # fmt: skip
+
+
+def users(conn: Conn) -> set[str]:
+    return {row[0] for row in conn.execute("select username from app_user").fetchall()}
+
+
+def test_the_warehouse_is_laid_once_and_the_next_start_finds_it(settings: Settings, conn: Conn) -> None:
+    prepare(settings)
+    first = conn.execute("select count(*) from place").fetchone()
+    prepare(settings)
+    assert conn.execute("select count(*) from place").fetchone() == first
+    assert users(conn) >= {a.username for a in ACCOUNTS}
+
+
+def test_a_warehouse_laid_from_another_data_folder_is_said_in_words(
+    settings: Settings, conn: Conn, tmp_path: Path
+) -> None:
+    prepare(settings)
+    with pytest.raises(NotOurWarehouse, match=r"STOWAGE_DATA_DIR.*run --empty"):
+        prepare(replace(settings, data_dir=tmp_path / "b"))
+
+
+def test_accounts_with_known_passwords_never_come_into_a_system_in_use(
+    settings: Settings, conn: Conn
+) -> None:
+    build_warehouse(conn, "OWN1")
+    with pytest.raises(NotOurWarehouse, match="in use"):
+        prepare(settings)
+    assert users(conn) == set()
+    assert conn.execute("select array_agg(code) from site").fetchone() == (["OWN1"],)
+
+
+def test_a_system_that_was_begun_empty_stays_without_the_demo(settings: Settings, conn: Conn) -> None:
+    with conn.transaction():
+        make_administrator(conn, "admin")
+    with pytest.raises(NotOurWarehouse, match="run --empty"):
+        prepare(settings)
+    assert users(conn) == {"admin"}
