@@ -175,7 +175,7 @@ export class Runtime<S> {
     const state = this.#shown.state as S;
     const io: Io = {
       t: this.#around.words(),
-      send: (ask) => this.#untilAnswered(() => ask({ "idempotency-key": job.key })),
+      send: (ask) => (job.quiet ? ask({ "idempotency-key": job.key }) : this.#untilAnswered(() => ask({ "idempotency-key": job.key }))),
       read: (ask) => (job.quiet ? ask() : this.#untilAnswered(ask)),
     };
     this.#givenUp = false;
