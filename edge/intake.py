@@ -79,6 +79,7 @@ class DeviceIntake:
         self._latest = 0.0  # newest stamp of a tag read, in the reader's corrected time
         self._heard = 0.0  # and when it arrived, monotonic
         self._quiet_since = 0.0  # the same, or when the reader came back: its buffered reads follow
+        self._listened_to = 0.0  # until when we know that there was nothing more, monotonic
         self._state = ("", "")
         self._weight: Decimal | None = None
         self._rejected_allowance = float(REJECTED_BURST)
@@ -86,7 +87,8 @@ class DeviceIntake:
         self._rejected_unsaid = 0
 
     def accept(self, readings: Iterable[Reading], monotonic: float) -> None:
-        """Sort readings into events and tag reads; from here on they are ours."""
+        """Sort readings into events and tag reads; from here on they are ours. None: it was listened to in vain."""
+        self._listened_to = monotonic
         for reading in readings:
             if isinstance(reading, TagRead):
                 if 4 <= len(reading.epc) <= 128:
@@ -184,9 +186,11 @@ class DeviceIntake:
         ]
 
     def close_passages(self, monotonic: float) -> None:
-        """Late reports and steps of our own clock must not look like silence: this is the reader's time."""
-        quiet = monotonic - self._quiet_since
-        if self.online or quiet >= GRACE_S:
+        """Late reports and steps of our own clock must not look like silence: this is the reader's time, and of it only
+        what was listened to. Reads may wait for us, behind a slow disk or a busy processor."""
+        if self.online:
+            self._close(self._latest + max(0.0, self._listened_to - self._quiet_since))
+        elif (quiet := monotonic - self._quiet_since) >= GRACE_S:
             self._close(self._latest + quiet)
 
     def replay(self, journalled: Iterable[tuple[int, bytes]], monotonic: float) -> None:
@@ -283,8 +287,9 @@ class Intake:
                 log.info("passage_resumed", device=device.config.code, batches=len(journalled))
 
     def take(self, config: DeviceSection, readings: Sequence[Reading]) -> bool:
-        """Make readings safe; True where the spool has something new. Raises SpoolRefused: the readings are kept;
-        call again with none until it returns, and read the device no further."""
+        """Make readings safe; True where the spool has something new. Called after every read of the device, also with
+        none: that is how silence is known. Raises SpoolRefused: the readings are kept; call again with none until it
+        returns, and read the device no further."""
         device, now = self._devices[config.code], self._monotonic()
         with self._lock:
             device.accept(readings, now)

@@ -25,11 +25,14 @@ from edge.spool import SpoolRefused
 log = structlog.get_logger("edge.device")
 
 Sink = Callable[[DeviceSection, list[Reading]], None]
-"""Makes readings safe. Where it raises SpoolRefused it has kept them and wants to be called again with none."""
+"""Makes readings safe; none is a read in vain. Where it raises SpoolRefused it has kept them and wants to be called again with none."""
 
 STORE_AGAIN_S = 1.0
 BROKEN_DRIVER_S = (1.0, 5.0, 30.0)
 RATE_OVER_S = 5.0
+LISTEN_S = 0.5
+LISTEN_AT_DOOR_S = 0.1
+"""A passage ends with a silence, and silence is known only when a read has ended without readings."""
 
 
 class SupervisedDevice:
@@ -99,10 +102,14 @@ class SupervisedDevice:
             try:
                 self._driver = create_driver(self.config.driver, self.config.code, self.config.options)
                 for readings in keep_reading(
-                    self._driver, self._stop, retry_s=self.config.retry_s, wait=self._wait
+                    self._driver,
+                    self._stop,
+                    LISTEN_AT_DOOR_S if self.config.portal else LISTEN_S,
+                    retry_s=self.config.retry_s,
+                    wait=self._wait,
                 ):
+                    self._hand_on(readings)
                     if readings:
-                        self._hand_on(readings)
                         failures = 0
                     self._obey(self._driver)
                     if self._restart.is_set():

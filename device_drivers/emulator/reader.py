@@ -98,6 +98,7 @@ class EmulatedReader:
         self._disconnected_antennas: set[int] = set()
         self._rospecs: dict[int, Element] = {}
         self._buffer: deque[bytes] = deque(maxlen=_MAX_BUFFERED)
+        self._held_events: list[Message] = []
         self._overflowed = False
         self._hold = False
         self._holding = False
@@ -554,6 +555,10 @@ class EmulatedReader:
         with self._lock:
             reports, client = list(self._buffer), self._client
             self._buffer.clear()
+            events, self._held_events = self._held_events, []
+        if client:
+            for event in events:
+                self._send(client, event)
         if client and reports:
             self._send_reports(client, reports)
         if client and self._overflowed:
@@ -578,10 +583,15 @@ class EmulatedReader:
     # --- bytes and clock ------------------------------------------------------------------------------
 
     def _event(self, *events: Element) -> None:
-        client = self._client
-        if client and not self._holding:
-            data = element("ReaderEventNotificationData", self._timestamp(), *events)
-            self._send(client, message("READER_EVENT_NOTIFICATION", self._take_id(), data))
+        data = element("ReaderEventNotificationData", self._timestamp(), *events)
+        notification = message("READER_EVENT_NOTIFICATION", self._take_id(), data)
+        with self._lock:
+            client = self._client
+            if client and self._holding:
+                self._held_events.append(notification)
+                return
+        if client:
+            self._send(client, notification)
 
     def _device_us(self, moment: datetime) -> int:
         if self._uptime_only:

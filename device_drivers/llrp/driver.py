@@ -1,8 +1,8 @@
 """LLRP reader driver: connects, fits its inventory to what the reader can do, and reads tags until the link dies.
 
 Life cycle (LLRP 1.1 chapter 6): ConnectionAttemptEvent, capabilities, configuration with keepalives and
-held reports, one ROSpec that starts at once, release of what the reader held. Reports may arrive in any
-state and are never dropped. A link without a sign of life for 2 keepalives is DeviceLost; what a reader
+held reports, one ROSpec that starts at once; the first `read` releases what the reader held. Reports may arrive in
+any state and are never dropped. A link without a sign of life for 2 keepalives is DeviceLost; what a reader
 refuses is DeviceRefused with its reason in words. Not here: retrying (`driver.keep_reading`), smoothing and
 direction (the edge agent).
 """
@@ -126,6 +126,7 @@ class LlrpReader(Driver[LlrpOptions]):
         self._ready: list[Reading] = []
         """Readings not handed out yet; they outlive a broken link."""
         self._lost: DeviceLost | None = None
+        self._is_released = True
 
     def open(self) -> DeviceInfo:
         self.close()
@@ -150,6 +151,7 @@ class LlrpReader(Driver[LlrpOptions]):
             raise self._lost or DeviceLost(f"{self.device}: not connected")
         deadline = time.monotonic() + timeout_s
         try:
+            self._release()
             while not self._ready and (frame := self._next_frame(deadline)) is not None:
                 self._handle(frame)
             while self._frames:  # what is already here belongs to this call
@@ -171,6 +173,13 @@ class LlrpReader(Driver[LlrpOptions]):
             while link.recv(1 << 18):  # the reader answers and hangs up
                 pass
         link.close()
+
+    def _release(self) -> None:
+        """Have the reader give what it held. It forgets what it has sent, so it is asked only by the caller who
+        takes it at once: until then the reads are safer with the reader than with us."""
+        if not self._is_released:
+            self._is_released = True
+            self._send(message("ENABLE_EVENTS_AND_REPORTS", self._take_id(), version=self._version))
 
     # --- connecting -------------------------------------------------------------------------------
 
@@ -236,7 +245,7 @@ class LlrpReader(Driver[LlrpOptions]):
         self._request("DELETE_ROSPEC", ROSpecID=0)
         self._request("ADD_ROSPEC", self._rospec(capabilities, vendor_extensions))
         self._request("ENABLE_ROSPEC", ROSpecID=ROSPEC_ID)
-        self._send(message("ENABLE_EVENTS_AND_REPORTS", self._take_id(), version=self._version))
+        self._is_released = False
         return DeviceInfo(
             "online",
             self.now(),

@@ -179,6 +179,25 @@ def test_reads_that_the_reader_held_while_nobody_listened_arrive_after_reconnect
         driver.close()
 
 
+def test_what_the_reader_holds_stays_with_it_until_somebody_reads() -> None:
+    """The reader forgets what it has sent, so an agent that is killed while it connects must not have asked yet."""
+    with reader_with(None) as (reader, scene):
+        driver_of(reader).open()
+        reader.drop_connection()
+        scene.place_tag(OTHER, (1, 0))
+        before = reader.reads_made
+        wait_until(lambda: reader.reads_made > before + 3)
+        scene.remove(OTHER)
+        wait_for_quiet(reader)
+        driver_of(reader).open()
+        reader.drop_connection()
+        wait_until(lambda: not reader.is_connected)
+        with driver_of(reader) as driver:
+            read, _ = read_until(driver, is_a(TagRead))
+        assert isinstance(read, TagRead)
+        assert read.epc == OTHER
+
+
 def wait_for_quiet(reader: EmulatedReader) -> None:
     last, since = reader.reads_made, time.monotonic()
     while time.monotonic() - since < 0.2:

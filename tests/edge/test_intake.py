@@ -62,10 +62,13 @@ class Rig:
     def say(self, *readings: Reading, device: DeviceSection = BENCH) -> None:
         self.intake.take(device, list(readings))
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float, *, listening: bool = True) -> None:
+        """Nothing comes; or nobody listens, because the device's thread is held up."""
         for _ in range(round(seconds / 0.05)):
             self.clock += 0.05
             self.intake.tick()
+            if listening:
+                self.intake.take(DOOR, [])
 
     def read(self, epc: str, antenna: int, rssi: int = -4500) -> None:
         self.intake.take(DOOR, [TagRead(epc, antenna, self.at(), rssi)])
@@ -199,6 +202,21 @@ def test_an_agent_that_is_killed_in_the_middle_of_a_passage_tells_it_whole(
     again.wait(4)
     assert again.passages() == [("out", ["AAAA", "BBBB"])]
     again.spool.close()
+
+
+def test_reads_that_wait_for_a_slow_agent_are_not_the_readers_silence(rig: Rig) -> None:
+    online(rig)
+    rig.half(["AAAA", "BBBB"], 1)
+    since = rig.at()
+    rig.wait(6, listening=False)
+    late = [
+        TagRead(epc, 2, since + timedelta(seconds=0.05 * step), -4500 - 200 * abs(step - 5))
+        for step in range(1, 11)
+        for epc in ("AAAA", "BBBB")
+    ]
+    rig.intake.take(DOOR, late)
+    rig.wait(4)
+    assert rig.passages() == [("in", ["AAAA", "BBBB"])]
 
 
 def test_a_reader_that_stays_away_does_not_keep_a_passage_open_for_ever(rig: Rig) -> None:
