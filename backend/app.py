@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -104,8 +103,6 @@ def create_app(
     app.state.on_startup = []
     for entry in ROUTERS:
         module_name, attribute = entry.split(":")
-        if not _exists(module_name):
-            continue
         module = importlib.import_module(module_name)
         app.include_router(getattr(module, attribute), prefix="/api/v1")
         if (start := getattr(module, "on_startup", None)) is not None and start not in app.state.on_startup:
@@ -117,13 +114,6 @@ def create_app(
     if web_root is not None:
         _serve_screens(app, web_root)
     return app
-
-
-def _exists(module_name: str) -> bool:
-    try:
-        return importlib.util.find_spec(module_name) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 def _document(app: FastAPI) -> None:

@@ -6,15 +6,15 @@ a line in `CONSEQUENCES`.
 
 from __future__ import annotations
 
-import importlib
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from backend import jobs
+from backend import jobs, orders, replenishment
 from backend.context import system_context
 from backend.db import Conn
 
-CONSEQUENCES = ["backend.orders:allocate_waiting", "backend.replenishment:check"]
+CONSEQUENCES: list[Callable[..., Any]] = [orders.allocate_waiting, replenishment.check]
 """Functions `(conn, ctx, item_ids)`."""
 
 
@@ -22,7 +22,5 @@ CONSEQUENCES = ["backend.orders:allocate_waiting", "backend.replenishment:check"
 def stock_changed(conn: Conn, site_id: str, item_ids: list[str], correlation_id: str) -> None:
     ctx = system_context("job:stock_changed", UUID(site_id), correlation_id)
     items = [UUID(i) for i in item_ids]
-    for dotted in CONSEQUENCES:
-        module, _, name = dotted.partition(":")
-        consequence: Any = getattr(importlib.import_module(module), name)
+    for consequence in CONSEQUENCES:
         consequence(conn, ctx, items)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
-import importlib.util
 import inspect
 import os
 import threading
@@ -33,25 +32,16 @@ from backend.jobs import TASKS, Task
 log = structlog.get_logger("backend.worker")
 
 TASK_MODULES = [
-    "backend.catalog.tasks",
-    "backend.counting.tasks",
     "backend.devices.tasks",
     "backend.integration.erp.tasks",
     "backend.integration.webhooks.tasks",
     "backend.labels.tasks",
-    "backend.ledger.tasks",
     "backend.operations.tasks",
     "backend.orders.tasks",
-    "backend.packing.tasks",
     "backend.picking.tasks",
-    "backend.putaway.tasks",
     "backend.receiving.tasks",
-    "backend.replenishment.tasks",
-    "backend.returns.tasks",
-    "backend.shipping.tasks",
     "backend.telemetry.tasks",
     "backend.stock_changed",
-    "backend.transfers.tasks",
 ]
 
 PROGRAMS = ["backend.integration.erp.drain:run"]
@@ -111,15 +101,7 @@ def _keep_running(dotted: str, database_url: str, erp_url: str | None, stop: thr
 
 def load_tasks() -> None:
     for name in TASK_MODULES:
-        if _exists(name):
-            importlib.import_module(name)
-
-
-def _exists(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
+        importlib.import_module(name)
 
 
 # --- jobs -------------------------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ documents. Which slice knows documents by number stands in `DOCUMENTS`.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import re
 from dataclasses import dataclass, replace
 from datetime import date
@@ -197,8 +196,6 @@ def _by_epc(conn: Conn, site_id: UUID, text: str, uri: str | None) -> Resolved |
 def _by_document(conn: Conn, site_id: UUID, text: str) -> Resolved | None:
     for kind, dotted in DOCUMENTS.items():
         module, _, name = dotted.partition(":")
-        if importlib.util.find_spec(module) is None:
-            continue
         find: Any = getattr(importlib.import_module(module), name)
         found = find(conn, site_id, text)
         if found is not None:

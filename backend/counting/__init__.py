@@ -4,7 +4,7 @@ A count is blind. A difference above the tolerance is counted again by a second 
 then the ledger gets the difference as movements. Nothing here overwrites a balance.
 """
 
-from backend.counting.counts import open_count
+from backend.counting.ask import open_count
 from backend.counting.discrepancies import raise_discrepancy, resolve
 
 __all__ = ["open_count", "raise_discrepancy", "resolve"]

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
-from backend import ledger
+from backend import ledger, orders
 from backend.catalog import lot_of, resolve_code
 from backend.context import Context
+from backend.counting.discrepancies import raise_discrepancy, resolve
 from backend.db import Conn
 from backend.errors import Conflict, Invalid, NotFound
 from backend.ids import new_id
@@ -56,30 +57,6 @@ class Difference:
     @property
     def change(self) -> Decimal:
         return self.counted - self.booked
-
-
-def open_count(
-    conn: Conn,
-    ctx: Context,
-    place_id: UUID,
-    item_id: UUID | None,
-    *,
-    reason: str,
-    tolerance: Decimal = ZERO,
-    discrepancy_id: UUID | None = None,
-) -> UUID:
-    """A count task; where the same question is open already, that one."""
-    row = conn.execute(
-        """insert into count_task (site_id, id, place_id, item_id, reason, tolerance, discrepancy_id, created_by)
-           values (%s, %s, %s, %s, %s, %s, %s, %s)
-           on conflict (site_id, place_id, item_id) where state in ('open', 'recount', 'to_approve')
-           do update set discrepancy_id = coalesce(count_task.discrepancy_id, excluded.discrepancy_id)
-           returning id""",
-        [ctx.site_id, new_id(), place_id, item_id, reason, tolerance, discrepancy_id, ctx.actor],
-    ).fetchone()
-    assert row is not None
-    announce(conn, ctx.site_id, "tasks", row[0])
-    return UUID(str(row[0]))
 
 
 def count_task(conn: Conn, ctx: Context, task_id: UUID, *, lock: bool = False) -> CountTask:
@@ -273,9 +250,6 @@ def _to(
 
 def _settle(conn: Conn, ctx: Context, task: CountTask, found: list[Difference]) -> None:
     """Posts the differences. What explains a discrepancy goes against its place, the rest against adjustment."""
-    from backend import orders
-    from backend.counting.discrepancies import resolve
-
     other_kind = "discrepancy" if task.discrepancy_id else "adjustment"
     books = ledger.virtual_place(conn, ctx.site_id, other_kind)
     broken: list[Reservation] = []
@@ -314,8 +288,6 @@ def _found_more(
     conn: Conn, ctx: Context, task: CountTask, d: Difference, books: UUID, here_now: list[ledger.BalanceRow]
 ) -> list[Reservation]:
     """More than the books have comes from the other side; a serial from where the books have it, for it exists once."""
-    from backend.counting.discrepancies import raise_discrepancy
-
     status = _status_here(conn, task.place_id, here_now)
     if d.serial is not None and ledger.serial_in_stock(conn, d.item_id, d.serial) not in (None, ctx.site_id):
         raise_discrepancy(

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from backend import orders
 from backend.context import Context
-from backend.counting.counts import open_count
+from backend.counting.ask import open_count
 from backend.db import Conn
 from backend.errors import Conflict, NotFound
 from backend.ids import new_id
@@ -50,8 +51,6 @@ def raise_discrepancy(
 
 def resolve(conn: Conn, ctx: Context, discrepancy_id: UUID, resolution: str) -> None:
     """A bin that was left alone because of it is promised from again. Raises NotFound, Conflict (resolved already)."""
-    from backend import orders  # orders raise discrepancies
-
     row = conn.execute(
         "select state, place_id, item_id from discrepancy where site_id = %s and id = %s for update",
         [ctx.site_id, discrepancy_id],

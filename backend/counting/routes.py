@@ -15,7 +15,7 @@ from backend import api, errors
 from backend.api import Ctx, Db, Quantity, Site, allow
 from backend.catalog import resolve_code
 from backend.counting import counts, discrepancies
-from backend.counting.counts import open_count
+from backend.counting.ask import open_count
 from backend.errors import Conflict, Invalid, NotFound
 from backend.handheld import Step, record_step
 from backend.paging import Cursor, Limit, Page, decode_cursor, page_of

@@ -15,7 +15,6 @@ from backend.db import Conn
 from backend.errors import Conflict, NotFound, Unknown
 from backend.ids import new_id
 from backend.labels import zpl
-from backend.labels.packing_list import packing_list
 
 Kind = Literal["sscc", "item", "location", "packing_list"]
 
@@ -103,14 +102,38 @@ def _printer(conn: Conn, site_id: UUID, code: str | None) -> UUID | None:
     return None if row is None else UUID(str(row[0]))
 
 
+def _contents(conn: Conn, site_id: UUID, license_plate_id: UUID) -> tuple[str, list[str]]:
+    """The plate's code, and a line for each thing on it. The page that goes into a carton is `packing.packing_list`."""
+    plate = conn.execute(
+        "select code from license_plate where id = %s and site_id = %s", [license_plate_id, site_id]
+    ).fetchone()
+    if plate is None:
+        raise NotFound("There is no such license plate at this site.")
+    rows = ledger.on_plate(conn, site_id, license_plate_id)
+    items = {
+        r[0]: r[1:]
+        for r in conn.execute(
+            "select id, sku, name, base_unit from item where id = any(%s)", [[r.item_id for r in rows]]
+        ).fetchall()
+    }
+    lines = []
+    for r in rows:
+        sku, name, unit = items[r.item_id]
+        more = [r.lot_code and f"lot {r.lot_code}", r.serial and f"serial {r.serial}"]
+        lines.append(
+            "  ".join([f"{f'{r.on_hand.normalize():f} {unit}':>12}", sku, name, *filter(None, more)])
+        )
+    return str(plate[0]), lines
+
+
 def _render(conn: Conn, ctx: Context, kind: Kind, ref: UUID, item_of: ItemOf) -> tuple[str, str]:
     if kind == "sscc":
         return _render_plate(conn, ctx, ref)
     if kind == "item":
         return _render_item(conn, ref, item_of)
     if kind == "packing_list":
-        made = packing_list(conn, ctx.site_id, ref)
-        return f"packing list {made.code}", zpl.packing_list_label(f"Packing list {made.code}", made.lines)
+        code, lines = _contents(conn, ctx.site_id, ref)
+        return f"packing list {code}", zpl.packing_list_label(f"Packing list {code}", lines)
     row = conn.execute(
         """select p.code, p.name, coalesce(z.code, '') from place p left join place z on z.id = p.parent_id
            where p.id = %s and p.site_id = %s""",

@@ -20,6 +20,7 @@ from backend.context import Context
 from backend.db import Conn
 from backend.errors import Conflict, Invalid, NotFound, Unknown
 from backend.ids import new_id
+from backend.integration import webhooks
 from backend.live.announce import announce
 from backend.orders.allocate import allocate, promises_changed
 from backend.orders.order import Order, order
@@ -139,8 +140,6 @@ def _same_as_before(conn: Conn, ctx: Context, new: NewOrder) -> Order:
 
 
 def _tell(conn: Conn, ctx: Context, taken: Order) -> None:
-    from backend.integration import webhooks
-
     webhooks.emit(
         conn,
         ctx,

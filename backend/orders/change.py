@@ -15,6 +15,7 @@ from backend import ledger
 from backend.context import Context
 from backend.db import Conn
 from backend.errors import ChangedMeanwhile, Conflict, NotFound
+from backend.integration import webhooks
 from backend.ledger import Move, Reservation, Spot
 from backend.orders.accept import check_quantity
 from backend.orders.allocate import allocate, promises_changed, refresh_state
@@ -150,8 +151,6 @@ def _check_step(conn: Conn, line: OrderLine, quantity: Decimal) -> None:
 
 
 def _tell(conn: Conn, ctx: Context, cancelled: Order, reason: str) -> None:
-    from backend.integration import webhooks
-
     webhooks.emit(
         conn,
         ctx,

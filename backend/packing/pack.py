@@ -13,6 +13,7 @@ from uuid import UUID
 
 from backend import ledger, orders
 from backend.catalog.codes import Resolved, UnknownCode, resolve_code
+from backend.catalog.tags import NewPlate, create_plate
 from backend.context import Context
 from backend.db import Conn
 from backend.errors import Conflict, Invalid, RefusedButRecorded, Unknown, register
@@ -47,8 +48,6 @@ def open_carton(
     conn: Conn, ctx: Context, order_id: UUID, bench_id: UUID, tare_g: Decimal | None = None
 ) -> Carton:
     """A new carton for an order with picked goods; the one that is open for it already at this bench, if there is one."""
-    from backend.catalog.tags import NewPlate, create_plate
-
     order = orders.lock_order(conn, ctx.site_id, order_id)
     if order.is_over:
         raise Conflict(f"{order.number} is {order.state}; there is nothing to pack.", field="order_id")

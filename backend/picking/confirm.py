@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, NoReturn
 from uuid import UUID
 
-from backend import ledger, orders
+from backend import counting, ledger, orders
 from backend.catalog.codes import Resolved, UnknownCode, resolve_code
 from backend.context import Context
 from backend.db import Conn
@@ -113,8 +113,6 @@ def _refuse_expired(conn: Conn, ctx: Context, t: PickTask) -> None:
 
 def answer_zero_check(conn: Conn, ctx: Context, task_id: UUID, left: Decimal) -> PickTask:
     """The worker looked into the bin that should be empty. Something left: a discrepancy with a count task."""
-    from backend import counting
-
     t = task(conn, ctx.site_id, task_id)
     if t.zero_check != "asked":
         raise Conflict("Nobody asked whether this bin is empty.")

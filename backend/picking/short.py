@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-from backend import ledger, orders
+from backend import counting, ledger, orders
 from backend.context import Context
 from backend.db import Conn
 from backend.errors import Invalid
@@ -30,8 +30,6 @@ class ShortPicked:
 
 def short(conn: Conn, ctx: Context, task_id: UUID, reason: Reason, left: Decimal = Decimal(0)) -> ShortPicked:
     """What could be taken was confirmed before; `left` is what still lies in the bin. Raises NotYours, Conflict, Invalid."""
-    from backend import counting
-
     if not left.is_finite() or left < 0:
         raise Invalid("What is left is a number of pieces, zero or more.", field="left")
     t = hold(conn, ctx, task_id)

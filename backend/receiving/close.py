@@ -11,11 +11,11 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from backend.context import Context
+from backend.counting import raise_discrepancy
 from backend.db import Conn
 from backend.errors import Conflict, Unknown
 from backend.live.announce import announce
 from backend.putaway.tasks import ensure_loose_tasks, ensure_plate_tasks
-from backend.receiving.discrepancies import raise_discrepancy
 from backend.receiving.receipt import Receipt, lock_receipt
 
 COMPLETE_SILENCE = timedelta(seconds=60)

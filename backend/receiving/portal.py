@@ -26,11 +26,11 @@ from psycopg.rows import class_row
 from backend import ledger
 from backend.catalog.tags import KnownTag, identify, note_unknown
 from backend.context import Context
+from backend.counting import raise_discrepancy
 from backend.db import Conn
 from backend.errors import Conflict
 from backend.ids import new_id
 from backend.putaway.tasks import cancel_tasks_for_plates, ensure_plate_tasks, move_open_tasks
-from backend.receiving.discrepancies import raise_discrepancy
 from backend.receiving.plates import PlateRow, contents_due, plates_and_inside
 from backend.receiving.receipt import (
     Entry,

@@ -11,10 +11,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from backend import ledger, orders, packing
+from backend import ledger, orders, packing, telemetry
 from backend.context import Context
 from backend.db import Conn
 from backend.errors import Conflict
+from backend.integration import webhooks
 from backend.ledger import Move, Spot
 from backend.ledger.reserve import reservations_on_key
 from backend.live.announce import announce
@@ -135,16 +136,12 @@ def _strays(conn: Conn, ctx: Context, s: Shipment) -> list[str]:
 
 
 def _close_alerts(conn: Conn, ctx: Context, s: Shipment) -> None:
-    from backend import telemetry
-
     telemetry.close_alert(conn, ctx, "wrong_goods_at_door", str(s.door_id))
 
 
 def _tell(
     conn: Conn, ctx: Context, s: Shipment, order: Order, sscc: set[str], shipped: dict[UUID, Decimal]
 ) -> None:
-    from backend.integration import webhooks
-
     lines = [
         {
             "sku": line.sku,

@@ -20,7 +20,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from backend import ledger, orders
+from backend import counting, ledger, orders, telemetry
 from backend.catalog.tags import KnownTag, identify, note_unknown
 from backend.context import Context
 from backend.db import Conn
@@ -28,6 +28,7 @@ from backend.devices import DeviceRow
 from backend.ledger import BalanceRow, Move, Reservation, Spot
 from backend.live.announce import announce
 from backend.packing.carton import Carton, find_carton
+from backend.picking.confirm import outbound_staging
 from backend.shipping.load import put_on, take_off
 from backend.shipping.shipment import (
     Shipment,
@@ -420,8 +421,6 @@ def _out_of_place(
     rows: Iterable[BalanceRow] = (),
     item_id: UUID | None = None,
 ) -> None:
-    from backend import telemetry
-
     evidence = p.evidence(epcs)
     note(p.conn, p.ctx, "stray", detail, door_id=p.door_id, code=code, expected=expected, evidence=evidence)
     listed = list(rows)
@@ -443,8 +442,6 @@ def _raise(
     place_id: UUID | None = None,
     lot_id: UUID | None = None,
 ) -> None:
-    from backend import counting
-
     counting.raise_discrepancy(
         p.conn,
         p.ctx,
@@ -459,8 +456,6 @@ def _raise(
 
 def _come_back(p: _Passage, plates: dict[UUID, list[str]]) -> None:
     """Inwards: loaded cartons come off, strays stand inside again."""
-    from backend import telemetry
-
     for plate_id, epcs in sorted(plates.items()):
         c = find_carton(p.conn, p.ctx.site_id, plate_id)
         if c is None or c.state in ("shipped", "cancelled"):
@@ -475,8 +470,6 @@ def _come_back(p: _Passage, plates: dict[UUID, list[str]]) -> None:
             [p.ctx.site_id, c.sscc],
         ).fetchone()
         if strayed is not None:
-            from backend.picking.confirm import outbound_staging
-
             ledger.move_license_plate(
                 p.conn, p.ctx, c.id, outbound_staging(p.conn, p.ctx.site_id), reason="came back in", cause_kind="load",
                 evidence=p.evidence(epcs),

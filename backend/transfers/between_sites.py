@@ -13,6 +13,7 @@ from psycopg.rows import class_row
 
 from backend import ledger
 from backend.context import Context
+from backend.counting import raise_discrepancy
 from backend.db import Conn
 from backend.errors import Conflict, Invalid, NotFound
 from backend.ids import new_id
@@ -136,8 +137,6 @@ def receive(
     conn: Conn, ctx: Context, transfer_id: UUID, to_place_id: UUID, counted: dict[UUID, Decimal] | None = None
 ) -> None:
     """The receiving site takes it in. `counted`: line id -> what really came; what differs becomes a discrepancy."""
-    from backend.counting import raise_discrepancy
-
     row = conn.execute(
         "select site_id, state from transfer where to_site_id = %s and id = %s for update",
         [ctx.site_id, transfer_id],

@@ -197,10 +197,12 @@ def test_whatever_happens_at_once_the_books_are_right(
         with connect(database_url, autocommit=True) as c:
             for _ in range(40):
                 deed = dice.choice(DEEDS)
+
+                def again(deed: Deed = deed) -> None:
+                    deed(c, warehouse, warehouse.ctx(f"user:{name}"), dice)
+
                 try:
-                    in_transaction(
-                        c, lambda d=deed: d(c, warehouse, warehouse.ctx(f"user:{name}"), dice), tries=10
-                    )  # type: ignore[misc]
+                    in_transaction(c, again, tries=20)
                     done[deed.__name__] += 1
                 except Refused as e:
                     refused[deed.__name__] += 1

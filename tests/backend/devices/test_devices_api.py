@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from backend import receiving, shipping
 from backend.db import Conn
 from backend.ids import new_id
-from backend.ingest import Publish, commit_batch, handlers
+from backend.ingest import Publish, commit_batch
 from edge.messages import DeviceStatus, FrameRejected, Weighed
 from tests.backend.ingest.sender import Sender, measured, new_sender, passage
 from tests.conftest import Api, Warehouse, build_warehouse
@@ -139,7 +140,8 @@ def test_a_dead_letter_is_read_and_discarded(api: Api, conn: Conn, sender: Sende
 def test_a_portal_without_a_door_waits_until_it_has_one(
     api: Api, conn: Conn, warehouse: Warehouse, sender: Sender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(handlers, "_slice_function", lambda module, function: None)
+    for module in (receiving, shipping):
+        monkeypatch.setattr(module, "on_tags_passed", lambda *_: None)
     conn.execute("update device set place_id = null where code = 'door-1'")
     p = sender.batch(passage())
     assert commit_batch(conn, [p]).acks == [sender.ack(1)]

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from backend import devices
+from backend import devices, receiving, shipping
 from backend.db import Conn
 from backend.errors import Conflict
 from backend.ingest import Publish, commit_batch, handlers
@@ -47,7 +47,10 @@ def sender(conn: Conn, warehouse: Warehouse) -> Sender:
 @pytest.fixture(autouse=True)
 def _only_evidence(monkeypatch: pytest.MonkeyPatch) -> None:
     """These tests are about ingest; what passages and scans do to the stock is tested with the slices."""
-    monkeypatch.setattr(handlers, "_slice_function", lambda module, function: None)
+    for module in (receiving, shipping):
+        monkeypatch.setattr(module, "on_tags_passed", lambda *_: None)
+    for event in ("barcode_scanned", "weighed"):
+        monkeypatch.setitem(handlers.HANDLERS, event, lambda *_: None)
 
 
 def rows(conn: Conn, query: str) -> list[Any]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 import pytest
 
-from backend import ledger
+from backend import ledger, receiving, shipping
 from backend.db import Conn, connect
 from backend.ingest import Publish, commit_batch, handlers
 from backend.ingest.consumer import _commit
@@ -29,14 +28,6 @@ def passage(*epcs: str, direction: str = "in", passage_id: str = "p1") -> TagsPa
     at = datetime.now(UTC)
     tags = [TagPassage(epc=e, confidence=0.97, reads=9, first_at=at, last_at=at) for e in epcs]
     return TagsPassed(portal="door-1", passage_id=passage_id, direction=direction, tags=tags)  # type: ignore[arg-type]
-
-
-def test_every_slice_that_events_go_to_is_there() -> None:
-    for module, function in (
-        ("backend.receiving", "on_tags_passed"), ("backend.shipping", "on_tags_passed"),
-        ("backend.packing", "on_barcode_scanned"), ("backend.packing", "on_weighed"),
-    ):  # fmt: skip
-        assert handlers._slice_function(module, function) is not None
 
 
 def test_a_pallet_through_the_door_is_stock_at_the_dock_once(
@@ -59,10 +50,8 @@ def test_a_door_for_one_direction_hands_all_its_passages_to_one_slice(
 ) -> None:
     called: list[str] = []
 
-    def found(module: str, function: str) -> Callable[..., None]:
-        return lambda *_: called.append(module.removeprefix("backend."))
-
-    monkeypatch.setattr(handlers, "_slice_function", found)
+    for name, module in (("receiving", receiving), ("shipping", shipping)):
+        monkeypatch.setattr(module, "on_tags_passed", lambda *_, name=name: called.append(name))
     for purpose in ("inbound", "outbound", "both", "none"):
         conn.execute("update device set purpose = %s where code = 'door-1'", [purpose])
         commit_batch(conn, [sender.batch(passage("AAAA"), passage("AAAA", direction="out"))])
