@@ -18,6 +18,16 @@ export function useUnit(): (unit: string | null | undefined) => string {
   return (unit) => (!unit ? "" : i18n.exists(`unit.${unit}`) ? t(`unit.${unit}` as "unit.each") : unit);
 }
 
+/** A sensor's reading in words: a door is open or closed, everything else is a number with its unit. */
+export function useReading(): (channel: string, value: number, unit: string) => string {
+  const { t } = useTranslation();
+  const unitName = useUnit();
+  return (channel, value, unit) => {
+    if (channel.endsWith("door_open")) return value > 0 ? t("reading.open") : t("reading.closed");
+    return `${value.toLocaleString("en", { maximumFractionDigits: 1 })} ${unitName(unit)}`.trim();
+  };
+}
+
 export function Quantity({ value, unit, to, signed = false, size = "md" }: QuantityProps) {
   const unitName = useUnit()(unit);
   if (value === null || value === undefined) return <span className="soft">–</span>;

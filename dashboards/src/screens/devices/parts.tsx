@@ -1,18 +1,18 @@
 // Small readings of a device: what it measures now, its antennas, its clock.
 import { useTranslation } from "react-i18next";
-import { Quantity, useUnit } from "@/components/Quantity";
+import { Quantity, useReading } from "@/components/Quantity";
 import { Shape } from "@/components/State";
 import type { Device } from "@/data/devices";
 import classes from "./parts.module.css";
 
 export function Readings({ device }: { device: Device }) {
-  const unit = useUnit();
+  const reading = useReading();
   if (device.channels.length > 0) {
     return (
       <span className={classes.readings}>
         {device.channels.map((channel) => (
           <span key={channel.channel} title={channel.channel} data-out={channel.out_of_range || undefined}>
-            {channel.out_of_range && <Shape tone="bad" size={9} />} {channel.value.toLocaleString("en", { maximumFractionDigits: 1 })} {unit(channel.unit)}
+            {channel.out_of_range && <Shape tone="bad" size={9} />} {reading(channel.channel, channel.value, channel.unit)}
           </span>
         ))}
       </span>

@@ -5,7 +5,7 @@ import { useNavigate } from "react-router";
 import { ageOf } from "@/components/times";
 import { groupDigits } from "@/components/numbers";
 import { useNow } from "@/components/now";
-import { useUnit } from "@/components/Quantity";
+import { useReading, useUnit } from "@/components/Quantity";
 import { useWord } from "@/components/State";
 import type { FloorPlace, Passage } from "@/data/floor";
 import type { Drawing } from "./FloorPlan";
@@ -150,7 +150,7 @@ export function DoorLayer({ floor, boxOf, building }: Drawing) {
 }
 
 export function SensorLayer({ floor, boxOf }: Drawing) {
-  const unit = useUnit();
+  const reading = useReading();
   const perPlace = new Map<string, typeof floor.sensors>();
   for (const sensor of floor.sensors) {
     if (sensor.place_id) perPlace.set(sensor.place_id, [...(perPlace.get(sensor.place_id) ?? []), sensor]);
@@ -163,7 +163,7 @@ export function SensorLayer({ floor, boxOf }: Drawing) {
         let right = box.x + box.w - 6;
         return sensors.slice(0, 3).map((sensor) => {
           const out = sensor.out_of_limits_since !== null;
-          const text = `${out ? "▲ " : ""}${groupDigits(Number(sensor.value).toFixed(1))} ${unit(sensor.unit)}`;
+          const text = `${out ? "▲ " : ""}${reading(sensor.channel, Number(sensor.value), sensor.unit)}`;
           const w = text.length * 6.6 + 16;
           const x = right - w;
           right = x - 4;
