@@ -12,7 +12,7 @@ PYTHON ?= $(firstword $(foreach p,$(SEARCH),$(shell command -v $(p) >/dev/null 2
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 NPM := $(BIN)/python -m stowage.parts.node
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench kills clean distclean lock install install-dev
+.PHONY: help run test lint format openapi bench kills clean distclean lock install install-dev
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -36,6 +36,9 @@ lint: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+openapi: $(VENV)/.base   # after a change of the API: the document that the screens' types are made of
+	$(BIN)/python -W ignore -m backend.app --openapi > dashboards/openapi.json
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.bench $(FIGURE)

@@ -264,7 +264,7 @@ def _set_out_since(conn: Conn, c: Channel, since: datetime | None) -> None:
 def _sentence(kind: str, c: Channel, limit: Limit, since: datetime) -> str:
     where = c.place or c.device
     if kind == "door_open":
-        return f"The door at {where} stands open since {since.astimezone(UTC):%H:%M} UTC ({c.device})."
+        return f"The door at {where} stands open ({c.device})."
     span = (
         f"{limit.low} to {limit.high}" if limit.low is not None and limit.high is not None
         else f"at least {limit.low}" if limit.low is not None else f"at most {limit.high}"
