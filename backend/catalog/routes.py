@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from backend import api
+from backend import api, orders, receiving
 from backend.api import Db, Quantity, Site, Who, allow
 from backend.catalog.codes import Kind, resolve_code
 from backend.catalog.sites import create_site as make_site
@@ -667,12 +667,13 @@ _SEARCHES = [
     ("item", "select id::text, sku, name from item where sku ilike %(q)s or name ilike %(q)s or name_i18n::text ilike %(q)s or id in (select item_id from item_pack where gtin like %(q)s) order by sku limit 8"),
     ("place", "select id::text, code, kind from place where site_id = %(site)s and is_physical and (code ilike %(q)s or name ilike %(q)s) order by code limit 8"),
     ("license_plate", "select code, code, kind from license_plate where site_id = %(site)s and code ilike %(q)s order by created_at desc limit 8"),
-    ("tag", "select t.epc, t.epc, coalesce(i.name, '') from tag t left join item i on i.id = t.item_id where t.epc like upper(%(q)s) or t.serial ilike %(q)s order by t.commissioned_at desc limit 8"),
+    ("tag", "select t.epc, t.epc, coalesce(i.name, '') from tag t left join item i on i.id = t.item_id left join license_plate lp on lp.id = t.license_plate_id where (t.epc like upper(%(q)s) or t.serial ilike %(q)s) and (lp.id is null or lp.site_id = %(site)s) order by t.commissioned_at desc limit 8"),
     ("lot", "select l.id::text, l.code, i.name from lot l join item i on i.id = l.item_id where l.code ilike %(q)s order by l.created_at desc limit 8"),
     ("partner", "select id::text, code, name from partner where code ilike %(q)s or name ilike %(q)s order by code limit 8"),
-    ("sales_order", "select id::text, number, state from sales_order where site_id = %(site)s and number ilike %(q)s order by received_at desc limit 8"),
-    ("asn", "select id::text, number, state from asn where site_id = %(site)s and number ilike %(q)s order by created_at desc limit 8"),
 ]  # fmt: skip
+
+DOCUMENTS = {"sales_order": orders.search, "asn": receiving.search}
+"""kind -> function `(conn, site_id, like) -> [(id, number, state)]` of the slice that owns the documents."""
 
 
 @router.get("/search", response_model=Page[Hit])
@@ -684,4 +685,7 @@ def search_everything(
     for kind, query in _SEARCHES:
         for row in conn.execute(query.encode(), {"q": _like(q.strip()), "site": site}).fetchall():
             hits.append(Hit(kind=kind, id=row[0], title=row[1], detail=row[2]))
+    for kind, search in DOCUMENTS.items():
+        for document_id, number, state in search(conn, site, _like(q.strip())):
+            hits.append(Hit(kind=kind, id=str(document_id), title=number, detail=state))
     return Page(items=hits)

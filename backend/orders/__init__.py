@@ -21,7 +21,7 @@ from backend.orders.allocate import (
 from backend.orders.availability import Availability, Incoming, availability
 from backend.orders.change import OrderUnderWay, cancel, change_line
 from backend.orders.leave import record_shipped
-from backend.orders.order import Order, OrderLine, find_by_number, lock_order, order
+from backend.orders.order import Order, OrderLine, find_by_number, lock_order, order, search
 
 __all__ = [
     "Availability",
@@ -48,6 +48,7 @@ __all__ = [
     "reallocate_expired",
     "record_shipped",
     "refresh_state",
+    "search",
     "set_erp_reference",
     "unblock_bin",
 ]

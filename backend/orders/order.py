@@ -108,6 +108,15 @@ def lock_order(conn: Conn, site_id: UUID, order_id: UUID) -> Order:
     return order(conn, site_id, order_id)
 
 
+def search(conn: Conn, site_id: UUID, like: str) -> list[tuple[UUID, str, str]]:
+    """The newest orders whose number (ours or the outside system's) holds it: (id, number, state)."""
+    return conn.execute(
+        """select id, number, state from sales_order where site_id = %s
+             and (number ilike %s or external_number ilike %s or erp_number ilike %s) order by received_at desc limit 8""",
+        [site_id, like, like, like],
+    ).fetchall()
+
+
 def find_by_number(conn: Conn, site_id: UUID, text: str) -> UUID | None:
     """What a scan or a search of an order's number means: ours first, then the outside system's."""
     row = conn.execute(

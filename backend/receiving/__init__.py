@@ -16,6 +16,7 @@ from backend.receiving.asn import (
     expect,
     expected,
     find_by_number,
+    search,
 )
 from backend.receiving.claim import claim_unknown
 from backend.receiving.close import close_receipt, close_silent
@@ -43,5 +44,6 @@ __all__ = [
     "on_tags_passed",
     "open_receipt",
     "scan",
+    "search",
     "source_of_receipt",
 ]

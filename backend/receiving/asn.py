@@ -102,6 +102,14 @@ def find_by_number(conn: Conn, site_id: UUID, number: str) -> UUID | None:
     return None if row is None else UUID(str(row[0]))
 
 
+def search(conn: Conn, site_id: UUID, like: str) -> list[tuple[UUID, str, str]]:
+    """The newest delivery notices whose number holds it: (id, number, state)."""
+    return conn.execute(
+        "select id, number, state from asn where site_id = %s and number ilike %s order by created_at desc limit 8",
+        [site_id, like],
+    ).fetchall()
+
+
 def expect(conn: Conn, ctx: Context, new: NewAsn, *, replace: bool = False) -> UUID:
     """Keeps a delivery notice; with `replace` a notice of this number that nothing came of yet is overwritten.
 

@@ -303,3 +303,14 @@ def test_two_leads_change_one_line_over_http(conn: Conn, warehouse: Warehouse, a
     assert second.status_code == 409
     assert second.json()["present"]["quantity"] == "4"
     assert api.patch(url, json={"version": 2, "quantity": "-1"}).status_code == 422
+
+
+def test_an_order_is_found_by_any_of_its_numbers_at_its_own_site(
+    api: Api, conn: Conn, warehouse: Warehouse
+) -> None:
+    other = build_warehouse(conn, "TRE1")
+    o = accept(conn, warehouse, ("TEA-250", "1"), number="WEB-77")
+    for q in (o.number.lower(), "web-77"):
+        for site, found in ((warehouse, [str(o.id)]), (other, [])):
+            hits = api.get("/api/v1/search", params={"q": q, "site_id": str(site.site_id)}).json()["items"]
+            assert [h["id"] for h in hits if h["kind"] == "sales_order"] == found
