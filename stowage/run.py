@@ -197,6 +197,7 @@ class Run:
         self._lock: IO[str] | None = None
         self._edge: dict[Path, Keeper] = {}
         self.administrator: tuple[str, str] | None = None
+        self._learning = threading.Lock()
 
     # --- start ---
 
@@ -206,13 +207,18 @@ class Run:
         screens = _InBackground("screens", self._screens)
         database = _InBackground("database", self._database)
         broker = _InBackground("broker", self._broker)
-        self.settings = replace(self.settings, database_url=database.result())
+        self._learn(database_url=database.result())
         self._migrate()
-        self.settings = replace(self.settings, mqtt_url=broker.result())
+        self._learn(mqtt_url=broker.result())
         self._erp()
-        self.settings = replace(self.settings, web_root=screens.result())
+        self._learn(web_root=screens.result())
         self._prepare_world()
         self._programs()
+
+    def _learn(self, **found: object) -> None:
+        """Takes up what a part turned out to be. Parts come up side by side; none may undo what another said."""
+        with self._learning:
+            self.settings = replace(self.settings, **found)  # type: ignore[arg-type]
 
     def start_devices(self) -> None:
         """The demo and its agents alone. Raises CannotRun, PartFailed."""
@@ -325,7 +331,7 @@ class Run:
 
     def _erp_is_up(self, url: str) -> None:
         if url != self.settings.erp_url:
-            self.settings = replace(self.settings, erp_url=url)
+            self._learn(erp_url=url)
             for keeper in list(self._kept):
                 if keeper.part.name in ("api", "worker"):
                     keeper.restart()  # they were started without an ERP, or with another address

@@ -331,3 +331,18 @@ def test_a_log_is_cut_while_its_writer_goes_on(tmp_path: Path) -> None:
         writer.flush()
     assert log.read_bytes() == b"new\n"
     assert (tmp_path / "x.log.1").stat().st_size == 2000
+
+
+def test_an_erp_that_comes_up_while_the_screens_are_built_is_not_forgotten(tmp_path: Path) -> None:
+    everything = Run(Settings(data_dir=tmp_path), demo=False, say=Progress())
+
+    def build() -> Path:
+        everything._erp_is_up("tryton+http://127.0.0.1:8000/tryton")
+        return tmp_path
+
+    screens = running._InBackground("screens", build)
+    everything._learn(web_root=screens.result())
+    assert (everything.settings.web_root, everything.settings.erp_url) == (
+        tmp_path,
+        "tryton+http://127.0.0.1:8000/tryton",
+    )
