@@ -32,6 +32,8 @@ from edge.spool import Position, Spool, SpoolRefused
 log = structlog.get_logger("edge.uplink")
 
 BATCH_BYTES = messages.MAX_MESSAGE_BYTES - 1024
+BATCH_EVENTS = 250
+"""A message is the least that the backend can commit, and it must be able to do that on a bad day."""
 
 
 class BrokerUnreachable(Exception):
@@ -243,7 +245,7 @@ class Uplink:
             if not self._in_flight:
                 progress_at = now
             while len(self._in_flight) < s.window:
-                batch = self._spool.pending(sent, BATCH_BYTES)
+                batch = self._spool.pending(sent, BATCH_BYTES, BATCH_EVENTS)
                 if batch is None:
                     break
                 client.publish(

@@ -30,6 +30,11 @@ log = structlog.get_logger("backend.ingest")
 
 MOST_MESSAGES, MOST_BYTES = 100, 8 * 1024 * 1024
 """A batch ends at either."""
+FIRST_BYTES = 128 * 1024
+"""The first batch is small: how fast this database is, is only known afterwards."""
+QUICK_S, SLOW_S = 0.3, 1.0
+"""The next batch may be twice as large after a quick one, half as large after a slow one. A transaction that takes
+longer than our life between two accidents would never end, and agents send again what is not acknowledged in time."""
 HOLD_S = 15.0
 """So long a database may be away while messages wait in memory; then we leave the broker until it is back."""
 TOPICS = [(f"stowage/v{VERSION}/+/+/{channel}", 1) for channel in ("events", "status", "ingress")]
@@ -54,10 +59,12 @@ def run(database_url: str, mqtt_url: str, stop: threading.Event) -> None:
 
 def _consume(conn: Conn, database_url: str, consumer: Consumer, stop: threading.Event) -> None:
     """Batches until `stop`, through short absences of the database. Raises when it stays away."""
+    most_bytes = FIRST_BYTES
     while not stop.is_set():
-        arrived = consumer.take(timeout_s=0.3)
+        arrived = consumer.take(0.3, most_bytes)
         if not arrived:
             continue
+        started_at = time.monotonic()
         publishes = [a.publish for a in arrived]
         away_since: float | None = None
         while True:
@@ -74,7 +81,16 @@ def _consume(conn: Conn, database_url: str, consumer: Consumer, stop: threading.
                 log.warning("batch_waits_for_database", messages=len(publishes), why=str(e).strip())
                 stop.wait(0.3)
         consumer.done(arrived, outcome)
+        size = sum(len(a.publish.payload) for a in arrived)
+        most_bytes = next_size(most_bytes, size, time.monotonic() - started_at)
     conn.close()
+
+
+def next_size(most_bytes: int, size: int, took_s: float) -> int:
+    """How large the next batch may be, after one of `size` bytes. What was not full does not prove that more can be."""
+    if took_s > SLOW_S:
+        return max(FIRST_BYTES // 16, min(most_bytes, size) // 2)
+    return min(MOST_BYTES, most_bytes * 2) if took_s < QUICK_S and size >= most_bytes else most_bytes
 
 
 def _commit(conn: Conn, publishes: Sequence[Publish]) -> Outcome:
@@ -148,14 +164,14 @@ class Consumer:
             self._client.loop_stop()
             self._client = None
 
-    def take(self, timeout_s: float) -> list[_Arrived]:
-        """What is there, up to a batch; waits `timeout_s` for the first."""
+    def take(self, timeout_s: float, most_bytes: int = MOST_BYTES) -> list[_Arrived]:
+        """What is there, up to a batch, at least one message; waits `timeout_s` for the first."""
         try:
             batch = [self._queue.get(timeout=timeout_s)]
         except queue.Empty:
             return []
         size = len(batch[0].publish.payload)
-        while len(batch) < MOST_MESSAGES and size < MOST_BYTES:
+        while len(batch) < MOST_MESSAGES and size < most_bytes:
             try:
                 batch.append(self._queue.get_nowait())
             except queue.Empty:

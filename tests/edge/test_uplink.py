@@ -144,7 +144,7 @@ def test_large_backlogs_go_out_in_messages_below_the_limit(broker: RunningBroker
             now = datetime.now(UTC)
             spool.append(
                 [
-                    NewEvent(device="b", data=BarcodeScanned(text=f"{n} {m} " + "x" * 500), occurred_at=now)
+                    NewEvent(device="b", data=BarcodeScanned(text=f"{n} {m} " + "x" * 1500), occurred_at=now)
                     for m in range(100)
                 ]
             )

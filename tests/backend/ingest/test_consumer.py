@@ -154,6 +154,35 @@ def test_broken_messages_do_not_stop_the_stream(
     until(lambda: count(conn, "dead_letter") == 4, "the four dead letters")
 
 
+def test_a_backlog_on_a_slow_database_is_acknowledged_in_many_pieces(
+    conn: Conn, warehouse: Warehouse, database_url: str, broker: EmbeddedBroker, client: Client
+) -> None:
+    """All in one transaction would be lost with the next accident, and sent again all the while."""
+    sender = new_sender(conn, warehouse)
+    with connect(database_url, autocommit=True) as owner:
+        owner.execute("set role none")
+        owner.execute(
+            """create function slow() returns trigger language plpgsql as
+               $$ begin perform pg_sleep(0.004); return new; end $$;
+               create trigger slow before insert on device_event for each row execute function slow()"""
+        )
+        stop = threading.Event()
+        thread = threading.Thread(target=ingest.run, args=(database_url, broker.url(), stop))
+        try:
+            thread.start()
+            first = sender.batch(BarcodeScanned(text="first"), device="scanner-1")
+            publish_until_acknowledged(client, sender, 1, [first])
+            for n in range(24):
+                scans = [BarcodeScanned(text=f"{n} {m}") for m in range(60)]
+                client.publish(sender.batch(*scans, device="scanner-1"))
+            until(lambda: count(conn, "device_event") == 1 + 24 * 60, "all are committed", 150)
+            assert len({payload for _, payload, _ in client.acks}) > 6
+        finally:
+            stop.set()
+            thread.join(20)
+            owner.execute("drop function slow() cascade")
+
+
 def test_a_wrong_broker_address_is_said_at_once(database_url: str) -> None:
     with pytest.raises(ValueError, match="STOWAGE_MQTT_URL"):
         ingest.run(database_url, "http://here", threading.Event())
