@@ -28,6 +28,7 @@ from backend.migrate import migrate
 from backend.receiving.asn import AsnContent, AsnPlate, AsnTag, NewAsn
 from device_drivers.emulator import Antenna, EmulatedReader, Radio, Scene
 from device_drivers.gs1 import sgtin96_hex, sscc96_hex, sscc_with_check_digit
+from stowage.parts.child import spawn
 from stowage.parts.postgres import EmbeddedPostgres
 from tests.conftest import Warehouse, build_warehouse
 from tests.edge.brokers import RunningBroker, find_mosquitto, wait_for
@@ -111,14 +112,8 @@ class Way:
     ingest: subprocess.Popen[bytes] | None = None
 
     def start_ingest(self) -> None:
-        with self.log.open("ab") as log:
-            self.ingest = subprocess.Popen(
-                [sys.executable, "-m", "stowage", "ingest"],
-                cwd=ROOT,
-                env=self.environment,
-                stdout=log,
-                stderr=log,
-            )
+        command = [sys.executable, "-m", "stowage", "ingest"]
+        self.ingest = spawn(command, log=self.log, cwd=ROOT, env=self.environment).process
 
     def kill(self, victim: str) -> None:
         if victim == "agent":

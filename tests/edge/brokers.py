@@ -1,15 +1,16 @@
-"""Real brokers for the tests: mosquitto as a child process, amqtt as another; each on a free port."""
+"""Real brokers for the tests: mosquitto as a child process, amqtt as another; each on a free port. They die with the tests."""
 
 from __future__ import annotations
 
 import shutil
 import socket
-import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from stowage.parts.child import Child, spawn, unprivileged_user
 
 AMQTT = textwrap.dedent(
     """
@@ -53,7 +54,7 @@ class RunningBroker:
         self.port = free_port()
         self._folder = folder
         self._extra = extra
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
 
     @property
     def url(self) -> str:
@@ -64,16 +65,21 @@ class RunningBroker:
             config = self._folder / "mosquitto.conf"
             config.write_text(f"listener {self.port} 127.0.0.1\n{self._extra}\n")
             command = [find_mosquitto() or "mosquitto", "-c", str(config)]
+            user = unprivileged_user()  # as root it would step down by itself, and then outlive us
         else:
-            command = [sys.executable, "-c", AMQTT, str(self.port)]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            command, user = [sys.executable, "-c", AMQTT, str(self.port)], None
+        self._child = spawn(command, log=self._folder / "broker.log", user=user)
         wait_for(self._listens, f"{self.kind} listens on {self.port}")
 
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child else None
+
     def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        if self._child is not None:
+            self._child.process.kill()
+            self._child.process.wait()
+            self._child = None
 
     def _listens(self) -> bool:
         with socket.socket() as s:

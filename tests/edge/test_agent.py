@@ -30,6 +30,7 @@ from edge.messages import (
     TagsSeen,
     Weighed,
 )
+from stowage.parts.child import spawn
 from tests.edge.brokers import RunningBroker, find_mosquitto, wait_for
 from tests.edge.consumer import Consumer
 from tests.edge.told_device import ToldScannerDevice
@@ -50,10 +51,8 @@ class AgentProcess:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        with open(self._log, "ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", self._module, str(self.config)], cwd=ROOT, stdout=log, stderr=log
-            )
+        command = [sys.executable, "-m", self._module, str(self.config)]
+        self.process = spawn(command, log=self._log, cwd=ROOT).process
 
     def kill(self) -> None:
         assert self.process is not None
