@@ -41,7 +41,9 @@ def test_the_same_command_many_times_at_once_is_done_once(api: Api, warehouse: W
     answers: list[int] = []
 
     def send() -> None:
-        answers.append(api.post(ADJUST, json=adjustment(), headers={"Idempotency-Key": "scan-0002"}).status_code)
+        answers.append(
+            api.post(ADJUST, json=adjustment(), headers={"Idempotency-Key": "scan-0002"}).status_code
+        )
 
     threads = [threading.Thread(target=send) for _ in range(8)]
     for t in threads:
@@ -112,7 +114,9 @@ def test_another_sites_data_is_not_there(api: Api, conn: Conn, warehouse: Wareho
     movement = conn.execute("select id from movement where site_id = %s", [other.site_id]).fetchone()
     assert movement is not None
     assert api.get(f"/api/v1/movements/{movement[0]}").status_code == 404
-    assert api.post(f"/api/v1/movements/{movement[0]}/reverse", json={"reason": "not mine"}).status_code == 404
+    assert (
+        api.post(f"/api/v1/movements/{movement[0]}/reverse", json={"reason": "not mine"}).status_code == 404
+    )
 
 
 def test_a_body_too_large_is_refused(api: Api) -> None:
@@ -130,14 +134,24 @@ def test_two_people_changing_the_same_place_the_second_is_told(api: Api, warehou
 
 def test_guessing_passwords_ends(api: Api) -> None:
     for _ in range(10):
-        assert api.post("/api/v1/auth/login", json={"username": "admin", "password": "wrong"}).status_code == 401
-    assert api.post("/api/v1/auth/login", json={"username": "admin", "password": "test-password"}).status_code == 429
+        assert (
+            api.post("/api/v1/auth/login", json={"username": "admin", "password": "wrong"}).status_code == 401
+        )
+    assert (
+        api.post("/api/v1/auth/login", json={"username": "admin", "password": "test-password"}).status_code
+        == 429
+    )
 
 
 def test_settings_remember_who_changed_them(api: Api, warehouse: Warehouse) -> None:
     api.patch(f"/api/v1/places/{warehouse.places['A-01-1']}", json={"version": 1, "name": "Tea shelf"})
     entry = api.get("/api/v1/audit-entries", params={"table_name": "place"}).json()["items"][0]
-    assert (entry["actor"], entry["action"], entry["before"]["name"], entry["after"]["name"]) == ("user:admin", "update", "", "Tea shelf")
+    assert (entry["actor"], entry["action"], entry["before"]["name"], entry["after"]["name"]) == (
+        "user:admin",
+        "update",
+        "",
+        "Tea shelf",
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,11 +176,16 @@ def test_a_code_that_names_nothing_says_what_it_looked_like(api: Api) -> None:
     assert "09506000134352" in answer.json()["detail"]
 
 
-def test_a_movement_is_reversed_through_the_api_and_the_books_agree(api: Api, conn: Conn, warehouse: Warehouse) -> None:
+def test_a_movement_is_reversed_through_the_api_and_the_books_agree(
+    api: Api, conn: Conn, warehouse: Warehouse
+) -> None:
     made = api.post(ADJUST, json=adjustment()).json()
     back = api.post(f"/api/v1/movements/{made['id']}/reverse", json={"reason": "counted wrong"})
     assert back.status_code == 201, back.text
     assert back.json()["reverses_id"] == made["id"]
-    assert api.post(f"/api/v1/movements/{made['id']}/reverse", json={"reason": "counted wrong"}).status_code == 409
+    assert (
+        api.post(f"/api/v1/movements/{made['id']}/reverse", json={"reason": "counted wrong"}).status_code
+        == 409
+    )
     assert ledger.verify(conn) == []
     assert api.get("/api/v1/ledger/verification").json()["mismatches"] == []

@@ -11,7 +11,9 @@ DOCUMENT = Path(__file__).parents[2] / "dashboards" / "openapi.json"
 
 
 def test_the_screens_types_are_made_of_the_present_api() -> None:
-    assert json.loads(DOCUMENT.read_text()) == json.loads(json.dumps(create_app("").openapi())), "run `make openapi`"
+    assert json.loads(DOCUMENT.read_text()) == json.loads(json.dumps(create_app("").openapi())), (
+        "run `make openapi`"
+    )
 
 
 def test_every_operation_has_a_name_of_its_own_and_says_how_it_fails() -> None:
@@ -19,4 +21,6 @@ def test_every_operation_has_a_name_of_its_own_and_says_how_it_fails() -> None:
     operations = [operation for path in document["paths"].values() for operation in path.values()]
     names = [operation["operationId"] for operation in operations]
     assert len(names) == len(set(names))
-    assert all("application/problem+json" in operation["responses"]["404"]["content"] for operation in operations)
+    assert all(
+        "application/problem+json" in operation["responses"]["404"]["content"] for operation in operations
+    )

@@ -45,7 +45,8 @@ def server(postgres: str) -> Iterator[tuple[str, dict[str, str]]]:
             put_stock(conn, warehouse, "MILK-1L", "C-01-1", "10", lot="L1", expires_on="2030-01-31")
             user = new_id()
             conn.execute(
-                "insert into app_user (id, username, name, password_hash, roles) values (%s, 'admin', 'Admin', '-', array['admin'])", [user]
+                "insert into app_user (id, username, name, password_hash, roles) values (%s, 'admin', 'Admin', '-', array['admin'])",
+                [user],
             )
             token = issue_token(conn, user, ["admin"], kind="api", name="fuzz", expires_at=None).secret
         app.state.database_url = url
