@@ -135,7 +135,7 @@ def test_killed_twenty_times_it_loses_nothing_that_was_told_safe_and_doubles_not
     for code in safe:
         attempts = [c for c in codes() if c.split("/")[0] == code.split("/")[0]]
         assert len(attempts) == numbers[code.split("/")[0]]
-    extra = set(codes()) - set(safe)
+    extra = set(codes()) - set(device.safe)  # it went on until the agent stopped
     assert len(extra) <= 21  # stored just before a kill, and not told: the worker scans again, as attempt + 1
 
 
