@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
@@ -113,12 +114,21 @@ def confirm(
     place_code: str,
     *,
     quantity: Decimal | None = None,
+    serials: Sequence[str] = (),
     override: bool = False,
     reason: str | None = None,
 ) -> Confirmed:
-    """The bin was scanned. Raises AnotherPlace (asks once), PlaceForbidden (never), Invalid, Conflict, NotFound."""
+    """The bin was scanned. `serials`: of goods kept by serial number, those that go there; needed for a part of them.
+
+    Raises AnotherPlace (asks once), PlaceForbidden (never), Invalid, Conflict, NotFound."""
     task = _lock(conn, ctx, task_id)
     _refuse_if_not_mine(ctx, task)
+    if serials:
+        if quantity is not None and quantity != len(set(serials)):
+            raise Invalid(
+                f"{len(set(serials))} serials were scanned, not {quantity.normalize():f}.", field="quantity"
+            )
+        quantity = Decimal(len(set(serials)))
     loads = _loads(conn, ctx, task, quantity)
     place_id, code = _place(conn, ctx, task, place_code)
     if place_id == task.from_place_id:
@@ -157,7 +167,7 @@ def confirm(
             "select parent_id from license_plate where id = %s", [task.license_plate_id]
         ).fetchone()
         undo["parent_id"] = str(row[0]) if row and row[0] else None
-    posted = _move(conn, ctx, task, loads, place_id, code, reason)
+    posted = _move(conn, ctx, task, loads, place_id, code, set(serials), reason)
     moved = sum((p.quantity for p in posted), Decimal(0))
     undo["movement_ids"] = [str(p.movement_id) for p in posted]
     left = Decimal(0) if task.license_plate_id is not None else task.quantity - moved
@@ -227,8 +237,8 @@ def _shown(c: Candidate | None) -> dict[str, Any] | None:
 
 
 def _move(
-    conn: Conn, ctx: Context, task: Task, loads: list[Load], place_id: UUID, code: str, reason: str | None
-) -> list[ledger.Posted]:
+    conn: Conn, ctx: Context, task: Task, loads: list[Load], place_id: UUID, code: str, serials: set[str], reason: str | None
+) -> list[ledger.Posted]:  # fmt: skip
     said = f"put away in {code}" + (f": {reason}" if reason else "")
     if task.license_plate_id is not None:
         return move_plate(
@@ -237,13 +247,21 @@ def _move(
     wanted = loads[0].quantity
     left = wanted
     moves = []
-    for row in ledger.rows_at(conn, ctx.site_id, task.from_place_id, task.item_id):
-        if (
-            row.license_plate_id != task.out_of_plate_id
-            or row.lot_id != task.lot_id
-            or row.status != task.status
-            or left <= 0
-        ):
+    rows = [
+        r for r in ledger.rows_at(conn, ctx.site_id, task.from_place_id, task.item_id)
+        if (r.license_plate_id, r.lot_id, r.status) == (task.out_of_plate_id, task.lot_id, task.status)
+    ]  # fmt: skip
+    there = {r.serial for r in rows if r.serial is not None}
+    if there and not serials and wanted < len(there):
+        raise Invalid("These are kept by serial number: scan each one that goes there.", field="serials")
+    if serials - there:
+        raise Invalid(
+            f"Serial {min(serials - there)} does not stand there to be put away.",
+            field="serials",
+            there=sorted(there)[:100],
+        )
+    for row in rows:
+        if left <= 0 or (serials and row.serial not in serials):
             continue
         take = min(row.free, left)
         if take > 0:

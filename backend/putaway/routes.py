@@ -158,6 +158,12 @@ class ConfirmIn(BaseModel):
     quantity: Annotated[Quantity, Field(gt=0, lt=10**11)] | None = Field(
         default=None, description="Loose goods: how many go there; left out, all"
     )
+    serials: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]],
+        Field(
+            max_length=1000, description="Of goods kept by serial number, those that go there; left out, all"
+        ),
+    ] = []
     override: bool = Field(default=False, description="Another bin than the proposed one, on purpose")
     reason: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")] | None = None
 
@@ -173,7 +179,14 @@ class ConfirmedOut(BaseModel):
 def confirm_putaway(task_id: UUID, body: ConfirmIn, conn: Db, ctx: Ctx) -> ConfirmedOut:
     """409 `another-place` with `override_possible`: send again with `override`. 409 `place-forbidden`: why, and `next`."""
     done = confirm(
-        conn, ctx, task_id, body.place, quantity=body.quantity, override=body.override, reason=body.reason
+        conn,
+        ctx,
+        task_id,
+        body.place,
+        quantity=body.quantity,
+        serials=body.serials,
+        override=body.override,
+        reason=body.reason,
     )
     task = _task(conn, ctx.site_id, task_id)
     label = f"{task.license_plate or task.what} -> {done.place_code}"

@@ -291,3 +291,22 @@ def test_a_proposal_answers_for_an_item_or_a_plate(api: Api, conn: Conn, warehou
     for body in ({"code": code}, {"code": EACH["TEA-250"], "quantity": "3"}):
         found = api.post("/api/v1/putaway-proposals", json=body).json()["candidates"]
         assert {c["code"] for c in found} == {"A-01-1", "A-01-2", "A-02-1"}
+
+
+def test_a_part_of_goods_kept_by_serial_says_which_ones(api: Api, conn: Conn, warehouse: Warehouse) -> None:
+    receipt = api.post("/api/v1/receipts", json={"dock_door_id": str(warehouse.places["DOCK-1"])}).json()[
+        "id"
+    ]
+    for serial in ("S1", "S2", "S3"):
+        api.post(f"/api/v1/receipts/{receipt}/scans", json={"code": EACH["DRILL-X"], "serial": serial})
+    api.post(f"/api/v1/receipts/{receipt}/close", json={})
+    url = f"/api/v1/putaway-tasks/{api.get('/api/v1/putaway-tasks').json()['items'][0]['id']}/confirm"
+    vague = api.post(url, json={"place": "A-01-1", "quantity": "1", "override": True})
+    assert (vague.status_code, vague.json()["field"]) == (422, "serials")
+    wrong = api.post(url, json={"place": "A-01-1", "serials": ["S9"], "override": True})
+    assert (wrong.status_code, wrong.json()["there"]) == (422, ["S1", "S2", "S3"])
+    done = api.post(url, json={"place": "A-01-1", "serials": ["S2"], "override": True})
+    assert (done.status_code, done.json()["left"]) == (200, "2"), done.text
+    assert [r.serial for r in ledger.rows_at(conn, warehouse.site_id, warehouse.places["A-01-1"])] == ["S2"]
+    assert api.post(url, json={"place": "A-01-2", "override": True}).json()["left"] == "0"
+    assert ledger.verify(conn) == []
