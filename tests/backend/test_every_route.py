@@ -132,6 +132,7 @@ SHARED = {"item_id", "partner_id", "supplier_id", "customer_id", "lot_id", "pack
 
 
 RIGHT_BODIES: dict[str, dict[str, Any]] = {
+    "POST /devices/{device_id}/commands": {"command": "report_status"},
     "POST /pick-tasks/{task_id}/short": {"reason": "empty"},
     "POST /pick-tasks/{task_id}/zero-check": {"left": "0"},
     "POST /cartons/{carton_id}/contents/remove": {"item_id": str(uuid4())},

@@ -80,9 +80,9 @@ def test_migrate_verify_backup_and_restore_work_on_the_embedded_database_when_no
     assert stowage("admin", "Not a name", **here).returncode == 2
     done = stowage("backup", str(tmp_path / "b.stowage"), **here)
     assert done.returncode == 0, done.stderr
-    done = stowage("restore", "import", str(tmp_path / "b.stowage"), **there)
+    done = stowage("restore", str(tmp_path / "b.stowage"), **there)
     assert "restored" in done.stdout, done.stderr
-    done = stowage("restore", "import", str(tmp_path / "b.stowage"), **there)
+    done = stowage("restore", str(tmp_path / "b.stowage"), **there)
     assert done.returncode == 1
     assert done.stderr.startswith("stowage: the database is not empty")
 
