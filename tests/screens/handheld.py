@@ -75,8 +75,10 @@ class Handheld:
         return list(self.page.evaluate("window.answers"))
 
     def settled(self) -> None:
-        """Every scan has its answer."""
-        self.page.wait_for_function("document.querySelector('[data-testid=step]')?.dataset.waiting === '0'")
+        """Every scan has its answer, or the step has been left."""
+        self.page.wait_for_function(
+            "(document.querySelector('[data-testid=step]')?.dataset.waiting ?? '0') === '0'"
+        )
 
     def text(self, test_id: str) -> str:
         return self.page.get_by_test_id(test_id).inner_text().replace("\n", " ").strip()
