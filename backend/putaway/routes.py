@@ -184,7 +184,7 @@ def confirm_putaway(task_id: UUID, body: ConfirmIn, conn: Db, ctx: Ctx) -> Confi
         task_id,
         body.place,
         quantity=body.quantity,
-        serials=body.serials,
+        serials=body.serials or (),
         override=body.override,
         reason=body.reason,
     )
