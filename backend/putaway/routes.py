@@ -158,12 +158,13 @@ class ConfirmIn(BaseModel):
     quantity: Annotated[Quantity, Field(gt=0, lt=10**11)] | None = Field(
         default=None, description="Loose goods: how many go there; left out, all"
     )
-    serials: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]],
-        Field(
-            max_length=1000, description="Of goods kept by serial number, those that go there; left out, all"
-        ),
-    ] = []
+    serials: (
+        Annotated[
+            list[Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]],
+            Field(max_length=1000),
+        ]
+        | None
+    ) = Field(default=None, description="Of goods kept by serial number, those that go there; left out, all")
     override: bool = Field(default=False, description="Another bin than the proposed one, on purpose")
     reason: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")] | None = None
 
