@@ -187,6 +187,8 @@ class Places:
 class Run:
     """Everything `stowage run` has started."""
 
+    SCREENS_PATIENCE_S = 150.0
+
     def __init__(self, settings: Settings, *, demo: bool, say: Progress) -> None:
         self.settings = settings
         self.demo = demo
@@ -211,8 +213,8 @@ class Run:
         self._migrate()
         self._learn(mqtt_url=broker.result())
         self._erp()
-        self._learn(web_root=screens.result())
         self._prepare_world()
+        self._wait_for_screens(screens)
         self._programs()
 
     def _learn(self, **found: object) -> None:
@@ -280,6 +282,27 @@ class Run:
         self.say("screens", f"built, in {built}")
         return built
 
+    def _wait_for_screens(self, screens: _InBackground[Path | None]) -> None:
+        """A package registry that does not answer must not hold the warehouse up: the API starts without screens and
+        is started anew when they are there."""
+        if screens.is_done_within(self.SCREENS_PATIENCE_S):
+            self._learn(web_root=screens.result())
+            return
+        log = self.places.log("screens")
+        self.say("screens", f"not ready yet; going on without them, they appear by themselves (see {log})")
+
+        def take_up() -> None:
+            if (built := screens.result()) is not None:
+                self._learn(web_root=built)
+                self._restart("api")
+
+        threading.Thread(target=take_up, name="late-screens", daemon=True).start()
+
+    def _restart(self, *names: str) -> None:
+        for keeper in list(self._kept):
+            if keeper.part.name in names:
+                keeper.restart()
+
     def _database(self) -> str:
         if self.settings.database_url is not None:
             self.say("database", f"yours: {without_password(self.settings.database_url)}")
@@ -332,9 +355,7 @@ class Run:
     def _erp_is_up(self, url: str) -> None:
         if url != self.settings.erp_url:
             self._learn(erp_url=url)
-            for keeper in list(self._kept):
-                if keeper.part.name in ("api", "worker"):
-                    keeper.restart()  # they were started without an ERP, or with another address
+            self._restart("api", "worker")  # they were started without an ERP, or with another address
         self.say("erp", "up; postings flow")
 
     def _prepare_world(self) -> None:
@@ -451,6 +472,10 @@ class _InBackground(Generic[T]):
             self._result.append(self._work())
         except BaseException as e:  # noqa: BLE001 - handed to the waiting thread
             self._error = e
+
+    def is_done_within(self, seconds: float) -> bool:
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def result(self) -> T:
         self._thread.join()

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -346,3 +347,26 @@ def test_an_erp_that_comes_up_while_the_screens_are_built_is_not_forgotten(tmp_p
         tmp_path,
         "tryton+http://127.0.0.1:8000/tryton",
     )
+
+
+def test_screens_that_take_too_long_hold_nothing_up_and_are_served_once_they_are_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Run, "SCREENS_PATIENCE_S", 0.1)
+    everything = Run(Settings(data_dir=tmp_path), demo=False, say=Progress())
+    api = Failing(-1)  # it never fails, and it runs already
+    api.name = "api"
+    keeper = Keeper(api, everything.say)
+    everything._kept.append(keeper)
+    built = threading.Event()
+    screens: running._InBackground[Path | None] = running._InBackground(
+        "screens", lambda: tmp_path if built.wait(30) else None
+    )
+    everything._wait_for_screens(screens)
+    assert everything.settings.web_root is None
+    assert "going on without them" in capsys.readouterr().out
+    keeper.start(already_up=True)
+    built.set()
+    assert until(lambda: api.starts == 1)
+    assert everything.settings.web_root == tmp_path
+    keeper.stop()
