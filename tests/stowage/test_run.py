@@ -1,5 +1,6 @@
 """`stowage run` as a person meets it: one process to start, watch, stop and kill. Real parts, no demo, no ERP."""
 
+import io
 import json
 import os
 import re
@@ -350,10 +351,11 @@ def test_an_erp_that_comes_up_while_the_screens_are_built_is_not_forgotten(tmp_p
 
 
 def test_screens_that_take_too_long_hold_nothing_up_and_are_served_once_they_are_built(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Run, "SCREENS_PATIENCE_S", 0.1)
-    everything = Run(Settings(data_dir=tmp_path), demo=False, say=Progress())
+    said = io.StringIO()
+    everything = Run(Settings(data_dir=tmp_path), demo=False, say=Progress(said))
     api = Failing(-1)  # it never fails, and it runs already
     api.name = "api"
     keeper = Keeper(api, everything.say)
@@ -364,7 +366,7 @@ def test_screens_that_take_too_long_hold_nothing_up_and_are_served_once_they_are
     )
     everything._wait_for_screens(screens)
     assert everything.settings.web_root is None
-    assert "going on without them" in capsys.readouterr().out
+    assert "going on without them" in said.getvalue()
     keeper.start(already_up=True)
     built.set()
     assert until(lambda: api.starts == 1)
