@@ -2,7 +2,7 @@
 
 Times are whole seconds from the problem's own zero (a backend takes the start of the day of work in UTC, so a plan
 may span midnight), distances whole metres, loads whole numbers, one per dimension (grams, millilitres, pieces: the caller
-says which). Locations are indices into the matrices; nothing is ever symmetrised. A cell without a road is `NO_ROAD`.
+says which; a load that is not named is 0, a capacity that is not named has no limit). Locations are indices into the matrices; nothing is ever symmetrised. A cell without a road is `NO_ROAD`.
 To add a rule: a field here, its constraint in `solve`, and independently its check in `check`.
 """
 
@@ -58,18 +58,22 @@ class Job:
 
 @dataclass(frozen=True)
 class Shipment:
-    """Goods taken at one place and brought to another by the same vehicle on the same trip, pickup first."""
+    """Goods taken at one place and brought to another by the same vehicle on the same trip, pickup first.
+
+    The rules of both jobs hold for it (windows, skills, vehicles, release); its prize is the pickup's."""
 
     id: str
     pickup: Job
     delivery: Job
     load: tuple[int, ...]
-    """Both jobs carry empty `delivery` and `pickup`; their ids are `visit` ids in the plan."""
+    """Both jobs carry empty `delivery` and `pickup`. In a plan both visits carry the shipment's id."""
 
 
 @dataclass(frozen=True)
 class Break:
-    """A rest of `duration_s` that begins inside the window, at a stop or on the way: the vehicle stands still."""
+    """A rest of `duration_s` that begins inside the window, at a stop or on the way: the vehicle stands still.
+
+    Not due where it fits before the vehicle leaves (`opens_s + duration_s`) or after it is back (by `closes_s`)."""
 
     window: Window
     duration_s: int
@@ -115,7 +119,8 @@ VisitKind = Literal["job", "pickup", "delivery", "reload", "break"]
 
 @dataclass(frozen=True)
 class Visit:
-    """`id`: the job's, or the shipment's for pickup and delivery; the depot's location as text for a reload."""
+    """`id`: the job's, or the shipment's for pickup and delivery; the depot's location as text for a reload; which of
+    the vehicle's breaks (its index as text) for a break. A break is no place: the way goes on from where it stood."""
 
     kind: VisitKind
     id: str
@@ -161,14 +166,14 @@ class Plan:
     """Only vehicles that drive; at most one route a vehicle."""
     unserved: tuple[Unserved, ...] = field(default=())
     cost: int = 0
-    """Fixed cost, distance and duration of the routes plus the prizes of optional jobs left out."""
+    """Fixed cost, distance and duration of the routes plus the prizes of optional jobs left out; fractions rounded."""
 
 
 ViolationKind = Literal[
     "unknown_vehicle", "unknown_job", "visited_twice", "not_visited", "over_capacity", "outside_window", "outside_shift",
     "time_travel", "no_road", "wrong_distance", "too_far", "too_long", "too_many_stops", "missing_skill",
     "vehicle_not_allowed", "before_release", "pickup_after_delivery", "split_shipment", "missing_break", "too_many_trips",
-    "wrong_reload", "wrong_cost", "service_too_short",
+    "wrong_reload", "wrong_cost", "service_too_short", "vehicle_used_twice", "served_and_unserved",
 ]  # fmt: skip
 
 
