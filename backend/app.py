@@ -51,6 +51,8 @@ ROUTERS = [
     "backend.picking.routes:router",
     "backend.packing.routes:router",
     "backend.shipping.routes:router",
+    "backend.dispatch.driver_routes:open_router",
+    "backend.dispatch.driver_routes:router",
     "backend.handheld.routes:router",
     "backend.counting.routes:router",
     "backend.transfers.routes:router",
@@ -113,6 +115,8 @@ def create_app(
     _serve_operations(app)
     if web_root is not None:
         _serve_screens(app, web_root)
+    else:
+        _say_there_are_no_screens(app)
     return app
 
 
@@ -259,6 +263,18 @@ def _serve_screens(app: FastAPI, web_root: Path) -> None:
         if path and file.is_file() and file.is_relative_to(web_root.resolve()):
             return FileResponse(file)
         return FileResponse(index, headers={"Cache-Control": "no-cache"})
+
+
+def _say_there_are_no_screens(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    def no_screens() -> PlainTextResponse:
+        return PlainTextResponse(
+            "Stowage runs, without screens so far: they are still being built, or building them failed (the log "
+            "`screens.log` in the data folder says which). They appear at this address by themselves once they are "
+            "built. The API is documented at /api/docs.",
+            503,
+            headers={"Retry-After": "15"},
+        )
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from starlette.testclient import TestClient
+
 from backend.app import create_app
 
 DOCUMENT = Path(__file__).parents[2] / "dashboards" / "openapi.json"
@@ -24,3 +26,9 @@ def test_every_operation_has_a_name_of_its_own_and_says_how_it_fails() -> None:
     assert all(
         "application/problem+json" in operation["responses"]["404"]["content"] for operation in operations
     )
+
+
+def test_without_built_screens_the_front_page_says_so_in_words() -> None:
+    answer = TestClient(create_app("")).get("/")
+    assert answer.status_code == 503
+    assert "without screens so far" in answer.text
