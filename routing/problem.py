@@ -2,23 +2,25 @@
 
 Times are whole seconds from the problem's own zero (a backend takes the start of the day of work in UTC, so a plan
 may span midnight), distances whole metres, loads whole numbers, one per dimension (grams, millilitres, pieces: the caller
-says which; a load that is not named is 0, a capacity that is not named has no limit). Locations are indices into the matrices; nothing is ever symmetrised. A cell without a road is `NO_ROAD`.
+says which; a load that is not named is 0, a capacity that is not named has no limit). Locations are indices into the
+matrices; nothing is ever symmetrised. A cell without a road is `NO_ROAD`.
 To add a rule: a field here, its constraint in `solve`, and independently its check in `check`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 NO_ROAD = -1
 HORIZON_S = 10 * 24 * 3600
 """Where nothing limits a time: ten days."""
 
-IntMatrix = npt.NDArray[np.int64]
+IntMatrix: TypeAlias = "npt.NDArray[np.int64]"
 
 
 @dataclass(frozen=True)
