@@ -92,6 +92,9 @@ create table delivery_job (
     unplanned_detail text not null default '',
     -- Where its goods are when they are not at the depot: the route whose vehicle broke down.
     goods_on_route_id uuid,
+    -- What the customer was told at the release of its route.
+    promised_from  timestamptz,
+    promised_until timestamptz,
     created_at   timestamptz not null,
     finished_at  timestamptz,
     version      integer not null default 1,
@@ -164,7 +167,10 @@ create table delivery_route (
     departed_at timestamptz,
     back_at     timestamptz,
     finished_at timestamptz,
+    left_depot_at timestamptz,                    -- seen there
     eta_back_at timestamptz,
+    -- `plan`: there is no fresh position, the ETAs are estimates by the plan.
+    eta_by      text not null default 'plan' constraint delivery_route_eta_by_known check (eta_by in ('plan', 'position')),
     late_s      integer not null default 0,       -- foreseen at the end of its shift
     version     integer not null default 1,
     primary key (site_id, id),
@@ -199,6 +205,8 @@ create table delivery_stop (
     arrived_by  text constraint delivery_stop_arrived_by_known check (arrived_by in ('geofence', 'driver')),
     left_at     timestamptz,
     done_at     timestamptz,
+    arriving_told_at timestamptz,             -- the customer was told once
+    late_told_at     timestamptz,
     primary key (site_id, id),
     foreign key (site_id, route_id) references delivery_route (site_id, id),
     foreign key (site_id, job_id) references delivery_job (site_id, id),
@@ -207,6 +215,32 @@ create table delivery_stop (
 );
 create index delivery_stop_by_route on delivery_stop (site_id, route_id, position);
 create unique index delivery_stop_job_once on delivery_stop (site_id, job_id) where kind = 'delivery' and state in ('planned', 'arrived');
+
+-- What a route's vehicle has in it by the books, from its departure on: what was packed for whom, and how much of it is left.
+-- Handing over or unloading lowers it; nobody hands over more than is there. The goods are in the site's in-transit place.
+create table aboard (
+    site_id       uuid not null,
+    id            uuid not null,
+    job_id        uuid not null,
+    route_id      uuid not null,     -- whose vehicle has it now: another's after a take-over
+    carton_id     uuid not null,
+    item_id       uuid not null references item (id),
+    lot_id        uuid references lot (id),
+    serial        text,
+    owner_id      uuid references partner (id),
+    status        text not null,
+    order_line_id uuid,
+    taken         numeric(18, 6) not null constraint aboard_taken_positive check (taken > 0),
+    quantity      numeric(18, 6) not null constraint aboard_not_negative check (quantity >= 0),
+    primary key (site_id, id),
+    foreign key (site_id, job_id) references delivery_job (site_id, id),
+    foreign key (site_id, route_id) references delivery_route (site_id, id),
+    foreign key (site_id, carton_id) references carton (site_id, id),
+    constraint aboard_within_taken check (quantity <= taken),
+    constraint aboard_once unique nulls not distinct (site_id, job_id, carton_id, item_id, lot_id, serial, owner_id, status, order_line_id)
+);
+create index aboard_by_route on aboard (site_id, route_id) where quantity > 0;
+create index aboard_by_carton on aboard (site_id, carton_id) where quantity > 0;
 
 -- What happened at a customer's door, and the proof. One a job; never changed.
 create table delivery_proof (
@@ -222,8 +256,8 @@ create table delivery_proof (
     reason        text not null default '',
     lat           double precision,
     lon           double precision,
-    signature_svg text,
-    photo         bytea,
+    signature_svg text constraint delivery_proof_signature_small check (length(signature_svg) <= 400000),
+    photo         bytea constraint delivery_proof_photo_small check (octet_length(photo) <= 1200000),
     photo_type    text constraint delivery_proof_photo_type_known check (photo_type in ('image/jpeg', 'image/png', 'image/webp')),
     primary key (site_id, id),
     foreign key (site_id, job_id) references delivery_job (site_id, id),
@@ -247,6 +281,16 @@ create table delivery_proof_line (
     foreign key (site_id, proof_id) references delivery_proof (site_id, id)
 );
 
+create function refuse_proof_rewrite() returns trigger language plpgsql as $$
+begin
+    raise exception 'a proof of delivery is never changed: % on % refused', tg_op, tg_table_name
+        using errcode = 'restrict_violation', constraint = 'delivery_proof_is_final';
+end $$;
+create trigger delivery_proof_is_final before update or delete on delivery_proof
+    for each row execute function refuse_proof_rewrite();
+create trigger delivery_proof_line_is_final before update or delete on delivery_proof_line
+    for each row execute function refuse_proof_rewrite();
+
 -- A customer's link: the token's hash is kept, never the token. It ends with the delivery (plus a little, to read the outcome).
 create table tracking_link (
     site_id    uuid not null,
@@ -256,6 +300,7 @@ create table tracking_link (
     expires_at timestamptz,
     foreign key (site_id, job_id) references delivery_job (site_id, id)
 );
+create index tracking_link_by_job on tracking_link (site_id, job_id);
 
 -- Each vehicle's newest position, one hot row. The track is telemetry (`vehicle_position`).
 create table vehicle_now (
@@ -287,6 +332,12 @@ create index delivery_event_by_route on delivery_event (site_id, route_id, id);
 create index delivery_event_by_job on delivery_event (site_id, job_id, id);
 
 grant usage on sequence delivery_job_number_seq, delivery_route_number_seq to stowage_app;
-grant select, insert, update on depot, delivery_vehicle, vehicle_shift, delivery_job, delivery_plan, delivery_route, vehicle_now to stowage_app;
+grant select, insert, update on depot, delivery_vehicle, vehicle_shift, delivery_job, delivery_plan, delivery_route, vehicle_now, aboard to stowage_app;
+-- A told link is taken out of the outbox once it has ended.
+grant update (data) on webhook_event to stowage_app;
 grant select, insert, update, delete on delivery_stop, delivery_job_carton, tracking_link to stowage_app;
 grant select, insert on delivery_proof, delivery_proof_line, delivery_event to stowage_app;
+
+create trigger audit_depot after insert or update or delete on depot for each row execute function audit_change('id');
+create trigger audit_delivery_vehicle after insert or update or delete on delivery_vehicle for each row execute function audit_change('id');
+create trigger audit_vehicle_shift after insert or update or delete on vehicle_shift for each row execute function audit_change('id');
