@@ -28,6 +28,7 @@ from backend import errors
 from backend.api import problem_response
 from backend.db import open_pool
 from backend.errors import Problem, Refused
+from routing.roads import RoadsDown
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +61,7 @@ ROUTERS = [
     "backend.integration.erp.routes:router",
     "backend.integration.webhooks.routes:router",
     "backend.telemetry.routes:router",
+    "backend.maps.routes:router",
     "backend.devices.routes:open_router",
     "backend.devices.routes:router",
     "backend.live.routes:router",
@@ -149,6 +151,10 @@ def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(Refused)
     async def refused(_: Request, e: Refused) -> JSONResponse:
         return problem_response(e)
+
+    @app.exception_handler(RoadsDown)
+    async def roads_down(_: Request, e: RoadsDown) -> JSONResponse:
+        return problem("roads-down", "The roads are not known right now", 503, str(e))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, e: RequestValidationError) -> JSONResponse:

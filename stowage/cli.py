@@ -86,6 +86,7 @@ def api() -> None:
     from stowage.run import check_port
 
     check_port(settings.http_host, settings.http_port)
+    _maps(settings)
     application = create_app(
         database_url, web_root=settings.web_root, erp_url=_erp(settings), mqtt_url=settings.mqtt_url
     )
@@ -107,6 +108,7 @@ def ingest() -> None:
     database_url, mqtt_url = _database(settings), _broker(settings)
     from backend.ingest import run as run_ingest
 
+    _maps(settings)
     run_ingest(database_url, mqtt_url, stop_on_signal())
 
 
@@ -117,6 +119,7 @@ def worker() -> None:
     database_url = _database(settings)
     from backend.worker import run as run_worker
 
+    _maps(settings)
     run_worker(database_url, _erp(settings), stop_on_signal(), settings.mqtt_access_dir, settings.mqtt_url)
 
 
@@ -330,6 +333,12 @@ def _broker(settings: Settings) -> str:
 
 def _erp(settings: Settings) -> str | None:
     return None if settings.erp_url == config.NO_ERP else settings.erp_url
+
+
+def _maps(settings: Settings) -> None:
+    from backend import maps
+
+    maps.configure(settings.roads_url, settings.map_dir)
 
 
 def _site(connection: Conn, code: str | None) -> UUID:

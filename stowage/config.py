@@ -131,8 +131,21 @@ class Settings:
         None,
         shown="embedded",
     )
+    roads_url: str | None = _setting(
+        "OSRM server to ask for distances and ways instead of the embedded one",
+        _url("http", "https", shape="http://127.0.0.1:5000"),
+        None,
+        shown="embedded",
+    )
+    map_dir: Path | None = _setting(
+        "Folder with the map (roads, addresses, tiles) that `stowage roads build` made",
+        _path,
+        None,
+        shown="central Helsinki",
+    )
     tryton_cache: Path | None = _setting(
-        "Folder for the installed Tryton and its prepared database, shared by all runs of this user",
+        "Folder for what is prepared once for all runs of this user: Tryton with its database, the road programs, "
+        "the demo's map",
         _path,
         None,
         shown="`~/.cache/stowage`",

@@ -37,6 +37,9 @@ WITHOUT_LOGGING_IN = {
 }
 """To add one, say why."""
 
+OPEN_READS = {"GET /map", "GET /map/tiles/{z}/{x}/{y}.mvt"}
+"""Reads without a log-in: a street map is everybody's. To add one, say why."""
+
 
 def routes() -> Iterator[tuple[str, APIRoute]]:
     for entry in ROUTERS:
