@@ -52,6 +52,7 @@ ROUTERS = [
     "backend.picking.routes:router",
     "backend.packing.routes:router",
     "backend.shipping.routes:router",
+    "backend.dispatch.routes:router",
     "backend.dispatch.driver_routes:open_router",
     "backend.dispatch.driver_routes:router",
     "backend.handheld.routes:router",

@@ -22,11 +22,13 @@ NO_SETTING = {
     "carton", "carton_content", "shipment", "shipment_carton", "shipment_event", "shipment_order", "shipment_unit", "wave",
     "sales_order", "sales_order_line", "asn", "asn_line", "asn_plate", "asn_content", "asn_tag", "customer_return",
     "customer_return_line", "purchase_suggestion", "import_run", "label", "license_plate", "tag", "unknown_tag", "device_command",
+    "delivery_job", "delivery_job_carton", "delivery_plan", "delivery_route", "delivery_stop", "delivery_event", "delivery_proof",
+    "delivery_proof_line", "tracking_link",
     # what machines keep for themselves
     "balance", "bin_block", "document_number", "agent_status", "device_status", "device_event", "event_receipt",
     "ingress_receipt", "dead_letter", "alert", "observation", "observation_other", "sensor_state", "sensor_value",
-    "sensor_value_other", "sensor_dirty", "sensor_5min_kept", "sensor_hourly_kept", "posting", "posting_group",
-    "webhook_event", "webhook_delivery", "failed_login", "idempotency_key", "audit_entry", "schema_migration",
+    "sensor_value_other", "vehicle_position", "vehicle_position_other", "sensor_dirty", "sensor_5min_kept", "sensor_hourly_kept", "posting", "posting_group",
+    "vehicle_now", "webhook_event", "webhook_delivery", "failed_login", "idempotency_key", "audit_entry", "schema_migration",
     "erp_connection", "erp_cursor", "erp_drift", "erp_import", "erp_order", "erp_purchase_line", "erp_reconciliation", "erp_seen",
 }  # fmt: skip
 
