@@ -338,7 +338,7 @@ def _erp(settings: Settings) -> str | None:
 def _maps(settings: Settings) -> None:
     from backend import maps
 
-    maps.configure(settings.roads_url, settings.map_dir)
+    maps.configure(None if settings.roads_url == config.NO_ROADS else settings.roads_url, settings.map_dir)
 
 
 def _site(connection: Conn, code: str | None) -> UUID:

@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 PREFIX = "STOWAGE_"
-NO_ERP = "none"
+NO_ERP = NO_ROADS = "none"
 
 
 class SettingsInvalid(ValueError):
@@ -132,8 +132,8 @@ class Settings:
         shown="embedded",
     )
     roads_url: str | None = _setting(
-        "OSRM server to ask for distances and ways instead of the embedded one",
-        _url("http", "https", shape="http://127.0.0.1:5000"),
+        "OSRM server to ask for distances and ways instead of the embedded one; `none` runs without roads",
+        _url("http", "https", shape="http://127.0.0.1:5000", also=NO_ROADS),
         None,
         shown="embedded",
     )

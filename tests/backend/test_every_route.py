@@ -34,11 +34,10 @@ WITHOUT_LOGGING_IN = {
     "POST /auth/login",
     "POST /agents/enrol",
     "GET /tracking/{token}",  # the customer's link stands for the right, and shows one delivery
+    "GET /map",  # a street map is everybody's, also the customer's who follows that link
+    "GET /map/tiles/{z}/{x}/{y}.mvt",
 }
 """To add one, say why."""
-
-OPEN_READS = {"GET /map", "GET /map/tiles/{z}/{x}/{y}.mvt"}
-"""Reads without a log-in: a street map is everybody's. To add one, say why."""
 
 
 def routes() -> Iterator[tuple[str, APIRoute]]:
