@@ -31,6 +31,7 @@ DRIVERS = {
     "toledo_8217": "device_drivers.scale.toledo_8217:Toledo8217Scale",
     "nci": "device_drivers.scale.nci:NciScale",
     "modbus": "device_drivers.modbus.sensors:ModbusSensors",
+    "nmea_gps": "device_drivers.gps.nmea:NmeaReceiver",
 }
 """Name in the configuration -> module:class, imported when used."""
 
@@ -73,7 +74,7 @@ class Driver(ABC, Generic[OptionsT]):
     """One device. See the module docstring for how it is used."""
 
     kind: ClassVar[str]
-    """llrp_reader, barcode_scanner, scale, climate_sensor ...: what people call it."""
+    """llrp_reader, barcode_scanner, scale, climate_sensor, gps_receiver ...: what people call it."""
     options_type: ClassVar[type[Options]]
     commands: ClassVar[frozenset[str]] = frozenset()
     """Names that `command` understands."""

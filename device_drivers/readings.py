@@ -68,6 +68,25 @@ class SensorValues(Struct, frozen=True):
     seen_at: datetime
 
 
+Fix = Literal["autonomous", "differential", "rtk", "float_rtk", "estimated"]
+"""How the receiver knows where it is; `estimated` is its dead reckoning."""
+
+
+class Position(Struct, frozen=True, gc=False):
+    """Where a receiver with a fix is, WGS 84 degrees. Without a fix there is no position."""
+
+    lat: float
+    lon: float
+    seen_at: datetime
+    speed_kmh: float | None = None
+    course_deg: float | None = None
+    """Over ground, from true north; None where the receiver does not say."""
+    hdop: float | None = None
+    satellites: int | None = None
+    fix: Fix = "autonomous"
+    device_at: str | None = None
+
+
 class RejectedFrame(Struct, frozen=True, gc=False):
     """Bytes that made no sense, with the reason in words. Never guessed at."""
 
@@ -89,4 +108,4 @@ class DeviceInfo(Struct, frozen=True):
     antennas: dict[int, Literal["connected", "disconnected"]] = {}
 
 
-Reading = TagRead | ScannedCode | Weight | SensorValues | RejectedFrame | DeviceInfo
+Reading = TagRead | ScannedCode | Weight | SensorValues | Position | RejectedFrame | DeviceInfo

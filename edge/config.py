@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from device_drivers.driver import BadOptions, driver_class
 from edge.cleaning.portal import PortalSettings
+from edge.cleaning.track import TrackSettings
 from edge.cleaning.zones import ZoneSettings
 from edge.enrol import Enrolment, read_enrolment
 from edge.messages import Code
@@ -60,6 +61,7 @@ class DeviceSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The driver's own: address, port, speed ..."""
     portal: PortalSection | None = None
     zone: ZoneSettings = ZoneSettings()
+    track: TrackSettings = TrackSettings()
     retry_s: tuple[float, ...] = (0.2, 0.5, 1, 2, 5, 10, 30)
     """Waits between attempts to reach the device; the last one is repeated for ever."""
 

@@ -21,6 +21,7 @@ import structlog
 
 from device_drivers.readings import (
     DeviceInfo,
+    Position,
     Reading,
     RejectedFrame,
     ScannedCode,
@@ -30,6 +31,7 @@ from device_drivers.readings import (
 )
 from edge import messages
 from edge.cleaning.portal import Passage, Portal
+from edge.cleaning.track import Track
 from edge.cleaning.zones import Sighting, Zones
 from edge.config import DeviceSection
 from edge.messages import (
@@ -37,6 +39,7 @@ from edge.messages import (
     DeviceStateChanged,
     FrameRejected,
     Measured,
+    PositionReported,
     TagPassage,
     TagSighting,
     TagsPassed,
@@ -69,6 +72,7 @@ class DeviceIntake:
         self.config = config
         self.zones = Zones(config.zone)
         self.portal = Portal(config.code, config.portal) if config.portal else None
+        self.track = Track(config.track)
         self.online = False
         self.outgoing: list[NewEvent] = []  # events that are not stored yet
         self.reads: list[TagRead] = []  # reads that are not fed yet
@@ -122,6 +126,16 @@ class DeviceIntake:
     def on_values(self, reading: SensorValues, _monotonic: float) -> NewEvent | None:
         values = [messages.Reading(channel=v.channel, value=v.value, unit=v.unit) for v in reading.values]
         return self._event(Measured(readings=values), reading.seen_at) if values else None
+
+    def on_position(self, reading: Position, _monotonic: float) -> NewEvent | None:
+        """Thinned: a vehicle that drives tells more than one that stands."""
+        if not self.track.is_news(reading):
+            return None
+        data = PositionReported(
+            lat=reading.lat, lon=reading.lon, speed_kmh=reading.speed_kmh, course_deg=reading.course_deg,
+            hdop=reading.hdop, satellites=reading.satellites, fix=reading.fix,
+        )  # fmt: skip
+        return self._event(data, reading.seen_at, device_at=reading.device_at)
 
     def on_rejected(self, reading: RejectedFrame, monotonic: float) -> NewEvent | None:
         """A broken line can reject thousands a second: a few are sent, all are counted."""
@@ -239,7 +253,13 @@ class DeviceIntake:
                 events.append(event)
         return events
 
-    def _event(self, data: messages.EventData, at: datetime, correlation_id: str | None = None) -> NewEvent:
+    def _event(
+        self,
+        data: messages.EventData,
+        at: datetime,
+        correlation_id: str | None = None,
+        device_at: str | None = None,
+    ) -> NewEvent:
         """What the contract does not allow goes out as rejected, with its content, instead of blocking the rest."""
         body = messages.encode(data)
         try:
@@ -249,7 +269,7 @@ class DeviceIntake:
             data = FrameRejected(
                 reason=f"{messages.type_of(data)} out of contract: {e}", frame_hex=_hex(body)
             )
-        event = NewEvent(device=self.config.code, data=data, occurred_at=at)
+        event = NewEvent(device=self.config.code, data=data, occurred_at=at, device_at=device_at)
         return msgspec.structs.replace(event, correlation_id=correlation_id) if correlation_id else event
 
 
@@ -257,6 +277,7 @@ HANDLERS: dict[type[Any], Callable[[DeviceIntake, Any, float], NewEvent | None]]
     ScannedCode: DeviceIntake.on_code,
     Weight: DeviceIntake.on_weight,
     SensorValues: DeviceIntake.on_values,
+    Position: DeviceIntake.on_position,
     RejectedFrame: DeviceIntake.on_rejected,
     DeviceInfo: DeviceIntake.on_info,
 }
@@ -336,9 +357,9 @@ class Intake:
 
 
 def _say(stored: Sequence[NewEvent]) -> None:
-    """The first line in the life of a correlation id. Measured values are too many for the log."""
+    """The first line in the life of a correlation id. Values and positions are too many for the log."""
     for event in stored:
-        say = log.debug if isinstance(event.data, Measured) else log.info
+        say = log.debug if isinstance(event.data, Measured | PositionReported) else log.info
         say("event_stored", device=event.device, type=messages.type_of(event.data), correlation_id=event.correlation_id)  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 Promises: `append` returns after fsync; numbers count up by one without gaps inside an epoch; a row leaves
 only on the commit ack of its epoch. Every opening starts a new random epoch for new events (older rows drain
 under theirs), so a restored, copied or deleted file can never reuse a number. At the size limit the oldest
-sightings, measurements and rejected frames are given up first: each keeps its number and goes out as an
+sightings, measurements, positions and rejected frames are given up first: each keeps its number and goes out as an
 `events_lost`. Scans, weights and passages are never given up: refused, and the device is not told done.
 To change what may be given up: `MAY_BE_LOST`.
 """
@@ -26,11 +26,20 @@ import structlog
 import uuid_utils
 
 from edge import messages
-from edge.messages import DeviceStateChanged, Event, EventData, EventsLost, FrameRejected, Measured, TagsSeen
+from edge.messages import (
+    DeviceStateChanged,
+    Event,
+    EventData,
+    EventsLost,
+    FrameRejected,
+    Measured,
+    PositionReported,
+    TagsSeen,
+)
 
 log = structlog.get_logger("edge.spool")
 
-MAY_BE_LOST = (TagsSeen, Measured, FrameRejected)
+MAY_BE_LOST = (TagsSeen, Measured, PositionReported, FrameRejected)
 """Observations that move no stock. What is not here is kept until it is committed, or refused."""
 
 MAX_EVENT_BYTES = messages.MAX_MESSAGE_BYTES - 2048

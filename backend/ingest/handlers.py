@@ -54,6 +54,7 @@ HANDLERS: dict[str, Handler] = {
 BULK_HANDLERS: dict[str, BulkHandler] = {
     "tags_seen": telemetry.on_tags_seen,
     "measured": telemetry.on_measured,
+    "position_reported": telemetry.on_positions,
 }
 
 # `events_lost` speaks of the agent, not of a device: see commit.py

@@ -12,7 +12,8 @@ OBSERVATION_DAYS = 30
 VALUE_DAYS = 90
 FIVE_MINUTES_DAYS = 400
 HOURLY_DAYS = 1830
-"""The same numbers stand as policies in `0011_create_telemetry.timescale.sql`."""
+POSITION_DAYS = 90
+"""The same numbers stand as policies in `0011_create_telemetry.timescale.sql` and `0072_create_vehicle_positions.timescale.sql`."""
 
 
 @jobs.task("telemetry_roll_up", cron="* * * * *", retries=1)
@@ -27,6 +28,7 @@ def maintain(conn: Conn) -> None:
         "select telemetry_maintain(%s, %s, %s, %s, %s)",
         [datetime.now(UTC), OBSERVATION_DAYS, VALUE_DAYS, FIVE_MINUTES_DAYS, HOURLY_DAYS],
     )
+    conn.execute("select telemetry_maintain_positions(%s, %s)", [datetime.now(UTC), POSITION_DAYS])
 
 
 @jobs.task("telemetry_watch", cron="* * * * * */5", retries=1)

@@ -4,6 +4,7 @@ Drivers cannot tell the difference: they get a host and port, or a device path. 
 `radio` says what an antenna hears, the rest are the devices. Each can misbehave on request.
 """
 
+from device_drivers.emulator.gps import EmulatedGps
 from device_drivers.emulator.modbus import EmulatedModbus
 from device_drivers.emulator.radio import Antenna, Radio
 from device_drivers.emulator.reader import EmulatedReader
@@ -13,6 +14,7 @@ from device_drivers.emulator.scene import Scene, WorldClock
 
 __all__ = [
     "Antenna",
+    "EmulatedGps",
     "EmulatedModbus",
     "EmulatedReader",
     "EmulatedScale",

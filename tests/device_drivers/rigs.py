@@ -14,6 +14,7 @@ from typing import Any
 from device_drivers.driver import Driver, create_driver
 from device_drivers.emulator import (
     Antenna,
+    EmulatedGps,
     EmulatedModbus,
     EmulatedReader,
     EmulatedScale,
@@ -23,6 +24,7 @@ from device_drivers.emulator import (
 )
 from device_drivers.readings import (
     DeviceInfo,
+    Position,
     Reading,
     RejectedFrame,
     ScannedCode,
@@ -148,6 +150,22 @@ def _modbus(over: str) -> Callable[[], Any]:
     return rig
 
 
+@contextmanager
+def nmea_gps() -> Iterator[Rig]:
+    device = EmulatedGps(every_s=0.1)
+    yield Rig(
+        "nmea_gps",
+        {"port": device.path, "moment_s": 0.02, "silence_s": 1.0},
+        Position,
+        nothing,
+        device.send_bad_checksum,
+        nothing,
+        device.unplug,
+        device.plug_in,
+    )
+    device.close()
+
+
 RIGS: dict[str, Callable[[], Any]] = {
     "llrp": llrp,
     "serial_barcode": serial_barcode,
@@ -156,6 +174,7 @@ RIGS: dict[str, Callable[[], Any]] = {
     "nci": _scale("nci"),
     "modbus_tcp": _modbus("tcp"),
     "modbus_rtu": _modbus("rtu"),
+    "nmea_gps": nmea_gps,
 }
 
 

@@ -15,6 +15,7 @@ import pytest
 from edge import config
 from edge.cleaning.portal import PortalSettings
 from edge.cleaning.presence import PresenceSettings
+from edge.cleaning.track import TrackSettings
 from edge.cleaning.zones import ZoneSettings
 from edge.config import BadConfig, load
 from edge.enrol import Enrolment, EnrolmentFailed, enrol, read_enrolment, write_enrolment
@@ -49,7 +50,7 @@ def problems(tmp_path: Path, text: str) -> list[str]:
 
 def test_the_sample_is_a_working_configuration_and_names_every_setting() -> None:
     loaded = load(SAMPLE)
-    assert [d.code for d in loaded.devices] == ["dock-1", "bench-1-scanner", "bench-1-scale"]
+    assert [d.code for d in loaded.devices] == ["dock-1", "bench-1-scanner", "bench-1-scale", "van-1-gps"]
     words = set(re.findall(r"[a-z_]+", SAMPLE.read_text()))
     for section in (
         config.AgentSection,
@@ -60,6 +61,7 @@ def test_the_sample_is_a_working_configuration_and_names_every_setting() -> None
         PortalSettings,
         ZoneSettings,
         PresenceSettings,
+        TrackSettings,
     ):
         assert {f.name for f in msgspec.structs.fields(section)} <= words
 

@@ -14,6 +14,7 @@ import pytest
 
 from device_drivers.readings import (
     DeviceInfo,
+    Position,
     Reading,
     RejectedFrame,
     ScannedCode,
@@ -32,6 +33,7 @@ from edge.messages import (
     EventData,
     FrameRejected,
     Measured,
+    PositionReported,
     TagsPassed,
     TagsSeen,
     Weighed,
@@ -51,9 +53,10 @@ class Rig:
 
     def __init__(self, path: Path) -> None:
         self.clock = 1000.0
+        self.lon = 24.0
         self.spool = Spool(path)
         self.spool.open()
-        self.intake = Intake([DOOR, BENCH], self.spool, lambda: self.clock)
+        self.intake = Intake([DOOR, BENCH, VAN], self.spool, lambda: self.clock)
         self.intake.resume()
 
     def at(self) -> datetime:
@@ -105,6 +108,50 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 def online(rig: Rig) -> None:
     rig.say(DeviceInfo("online", rig.at()), device=DOOR)
+
+
+VAN = DeviceSection(code="van-1", driver="nmea_gps")
+
+
+def drive(rig: Rig, seconds: int, speed_kmh: float | None, wander_m: float = 0.0) -> int:
+    """East at a speed, a position a second; how many of them were told."""
+    before = len(rig.stored())
+    for n in range(seconds):
+        rig.clock += 1.0
+        rig.lon += ((speed_kmh or 0) / 3.6 + wander_m * (-1) ** n) / 55_600
+        rig.say(Position(60.0, rig.lon, rig.at(), speed_kmh, 90.0, 0.9, 9), device=VAN)
+    return len(rig.stored()) - before
+
+
+def test_a_van_tells_each_second_where_it_drives_and_each_half_minute_where_it_stands(rig: Rig) -> None:
+    assert drive(rig, 30, 50) == 30
+    assert drive(rig, 60, 0, wander_m=4) == 1 + 1  # that it stopped, and once more
+    assert drive(rig, 30, 9) in (6, 7, 8)  # that it started, and then each ten metres
+    assert drive(rig, 1, 0) == 1
+    first = rig.stored()[0]
+    assert isinstance(first, PositionReported)
+    assert (first.lat, first.speed_kmh, first.course_deg, first.satellites, first.fix) == (
+        60.0,
+        50,
+        90.0,
+        9,
+        "autonomous",
+    )
+
+
+def test_a_receiver_that_tells_no_speed_is_thinned_by_distance(rig: Rig) -> None:
+    assert drive(rig, 31, None) == 1 + 1
+    for n in range(20):
+        rig.clock += 1.0
+        rig.say(Position(60.0, rig.lon + n * 5 / 55_600, rig.at()), device=VAN)
+    assert 8 <= len(rig.stored()) - 2 <= 11
+
+
+def test_a_position_out_of_contract_is_rejected_and_blocks_nothing(rig: Rig) -> None:
+    rig.say(Position(91.0, 24.0, rig.at(), 50.0), device=VAN)
+    (stored,) = rig.stored()
+    assert isinstance(stored, FrameRejected)
+    assert "out of contract" in stored.reason
 
 
 def test_each_reading_becomes_its_event(rig: Rig) -> None:

@@ -156,11 +156,11 @@ def test_an_older_schema_with_data_is_brought_up_on_timescale(
 
 def test_both_forms_have_the_same_columns(database_url: str, timescale_url: str) -> None:
     shape = """select c.relname, a.attname, format_type(a.atttypid, a.atttypmod) from pg_class c join pg_attribute a on a.attrelid = c.oid
-               where c.relname in ('observation', 'sensor_value', 'sensor_5min', 'sensor_hourly') and a.attnum > 0 and not a.attisdropped
+               where c.relname in ('observation', 'sensor_value', 'sensor_5min', 'sensor_hourly', 'vehicle_position') and a.attnum > 0 and not a.attisdropped
                  and c.relnamespace = 'public'::regnamespace order by 1, a.attnum"""
     found = []
     for url in (database_url, timescale_url):
         with connect(url, autocommit=True) as conn:
             found.append(conn.execute(shape.encode()).fetchall())
     assert found[0] == found[1]
-    assert len(found[0]) == 8 + 5 + 8 + 8
+    assert len(found[0]) == 8 + 5 + 8 + 8 + 10

@@ -12,10 +12,10 @@ import pytest
 from backend.db import Conn, connect
 from backend.errors import Invalid
 from backend.ingest import commit_batch
-from backend.telemetry import record, series, watch
+from backend.telemetry import positions, record, series, track, watch
 from backend.telemetry.series import observations
 from backend.telemetry.tasks import look, maintain, roll_up
-from edge.messages import DeviceStatus, Measured, Reading
+from edge.messages import DeviceStatus, Event, Measured, PositionReported, Reading
 from tests.backend.ingest.sender import EPC, Sender, new_sender, sightings
 from tests.conftest import Warehouse, build_warehouse
 
@@ -186,6 +186,41 @@ def test_days_old_and_recent_values_are_both_taken(
     assert [(p.average, p.samples) for p in found.points] == [(Decimal(3), 1)]
 
 
+def test_positions_are_kept_once_and_read_back_as_a_track(
+    store: Conn, site: Warehouse, sender: Sender
+) -> None:
+    def at(minute: int, lat: float) -> Event:
+        data = PositionReported(lat=lat, lon=24.9, speed_kmh=30.5, course_deg=90, hdop=0.9, satellites=9)
+        return sender.event(data, "cold-1", occurred_at=TOP - HOUR + timedelta(minutes=minute))
+
+    batch = sender.publish([at(2, 60.2), at(1, 60.1), at(3, 60.3)])
+    commit_batch(store, [batch])
+    commit_batch(store, [batch])
+    ids = [device(store, sender)]
+    found = track(store, site.site_id, ids, TOP - HOUR, TOP)
+    assert [(p.lat, p.speed_kmh) for p in found] == [(60.1, 30.5), (60.2, 30.5), (60.3, 30.5)]
+    assert track(store, site.site_id, ids, TOP - HOUR, TOP - HOUR + timedelta(minutes=2)) == found[:1]
+    assert track(store, build_warehouse(store, "OTHER").site_id, ids, TOP - HOUR, TOP) == []
+    with pytest.raises(Invalid, match="after"):
+        track(store, site.site_id, ids, TOP, TOP)
+
+
+def test_a_long_track_is_thinned_with_its_ends_kept(
+    store: Conn, site: Warehouse, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(positions, "MOST_TRACK_POINTS", 10)
+    events = [
+        sender.event(
+            PositionReported(lat=n / 10, lon=24.9), "cold-1", occurred_at=TOP - HOUR + timedelta(seconds=n)
+        )
+        for n in range(101)
+    ]
+    commit_batch(store, [sender.publish(events)])
+    found = track(store, site.site_id, [device(store, sender)], TOP - HOUR, TOP)
+    assert (found[0].lat, found[-1].lat) == (0.0, 10.0)
+    assert 8 <= len(found) <= 12
+
+
 def test_the_jobs_of_telemetry_run_in_both_forms(store: Conn, sender: Sender) -> None:
     take(store, sender, [(TOP, "4")])
     for task in (roll_up, maintain, look):
@@ -339,13 +374,13 @@ def test_timescale_has_its_policies(timescale_url: str) -> None:
                where proc_name like 'policy%' and proc_name <> 'policy_job_stat_history_retention' and proc_name <> 'policy_telemetry' order by 1, 2"""
         ).fetchall()
         names = [j[0] for j in jobs]
-        assert names.count("policy_compression") == 2
+        assert names.count("policy_compression") == 3
         assert names.count("policy_refresh_continuous_aggregate") == 2
-        assert names.count("policy_retention") == 4
+        assert names.count("policy_retention") == 5
         hypertables = owner.execute(
             "select hypertable_name, compression_enabled from timescaledb_information.hypertables order by 1"
         ).fetchall()
-        assert hypertables == [("observation", True), ("sensor_value", True)]
+        assert hypertables == [("observation", True), ("sensor_value", True), ("vehicle_position", True)]
 
 
 def test_timescale_compresses_a_chunk_and_still_answers(timescale_url: str) -> None:
