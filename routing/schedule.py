@@ -200,7 +200,7 @@ class Line:
         ]  # what is late anyway may be as late as that
         best = self._run(self._latest(first.end, pauses, windows), pauses, windows)
         if vehicle.cost_per_h > 0 or vehicle.max_duration_s is not None:
-            best = min([best, *self._shorter(best, pauses, windows)], key=lambda run: run.end - run.leaves)
+            best = self._shortest(best, pauses, windows)
         numbers = [at for at in range(len(vehicle.breaks)) if at not in first.missed]
         route = self._route(best, numbers)
         late: dict[str, int] = {}
@@ -219,7 +219,28 @@ class Line:
 
     def _run(self, leaves: int, pauses: Sequence[Break], windows: Sequence[Windows]) -> _Run:
         """Forward from a departure: as early as possible, by the least lateness first."""
-        full = (1 << len(pauses)) - 1
+        trace = self._forward(leaves, pauses, windows)
+        labels = trace[-1]
+
+        def missed(mask: int) -> tuple[int, ...]:
+            end = labels[mask].leave
+            return tuple(
+                b for b in range(len(pauses)) if not mask >> b & 1 and end > pauses[b].window.closes_s
+            )
+
+        mask = min(labels, key=lambda m: (len(missed(m)), labels[m].late, labels[m].leave, -m))
+        left_out = missed(mask)
+        path = list[_Label]()
+        for reached in reversed(trace[1:]):
+            path.append(reached[mask])
+            mask = reached[mask].had
+        path.reverse()
+        return _Run(leaves, path, left_out)
+
+    def _forward(
+        self, leaves: int, pauses: Sequence[Break], windows: Sequence[Windows]
+    ) -> list[dict[int, _Label]]:
+        """By the breaks taken, as bits: at the start, at every stop, at the end."""
         before = sum(1 << at for at, b in enumerate(pauses) if leaves >= b.window.opens_s + b.duration_s)
         labels = {before: _Label(0, leaves, leaves, leaves, -1, ())}
         trace = [labels]
@@ -242,28 +263,30 @@ class Line:
                         reached[has] = _Label(late, arrive, start, leave, had, order)
             labels = reached
             trace.append(labels)
-
-        def missed(mask: int) -> tuple[int, ...]:
-            end = labels[mask].leave
-            return tuple(
-                b for b in range(len(pauses)) if not mask >> b & 1 and end > pauses[b].window.closes_s
-            )
-
-        mask = min(labels, key=lambda m: (len(missed(m)), labels[m].late, labels[m].leave, full - m))
-        left_out = missed(mask)
-        path = list[_Label]()
-        for labels in reversed(trace[1:]):
-            path.append(labels[mask])
-            mask = labels[mask].had
-        path.reverse()
-        return _Run(leaves, path, left_out)
+        return trace
 
     def _latest(self, end: int, pauses: Sequence[Break], windows: Sequence[Windows]) -> int:
-        """The latest departure that is at the end by `end`; backward, over the breaks still to be taken."""
+        """The latest departure that is at the end by `end`."""
+        return max(
+            [
+                leave
+                for mask, leave in self._backward(end, pauses, windows)[0].items()
+                if all(
+                    leave >= b.window.opens_s + b.duration_s for at, b in enumerate(pauses) if mask >> at & 1
+                )
+            ],
+            default=self.opens_s,
+        )
+
+    def _backward(
+        self, end: int, pauses: Sequence[Break], windows: Sequence[Windows]
+    ) -> list[dict[int, int]]:
+        """The latest departure, then the latest begin of service at every stop; by the breaks taken before it, as bits."""
         labels: dict[int, int] = {}
         for mask in range(1 << len(pauses)):
             after = [b.window.closes_s for at, b in enumerate(pauses) if not mask >> at & 1]
             labels[mask] = min([end, *after])
+        trace = list[dict[int, int]]()
         for at in range(len(self.stops), -1, -1):
             reached: dict[int, int] = {}
             for has, by in labels.items():
@@ -278,36 +301,54 @@ class Line:
                         leave = start
                     reached[had] = max(reached.get(had, leave), leave)
             labels = reached
-        return max(
-            [
-                leave
-                for mask, leave in labels.items()
-                if all(
-                    leave >= b.window.opens_s + b.duration_s for at, b in enumerate(pauses) if mask >> at & 1
-                )
-            ],
-            default=self.opens_s,
-        )
+            trace.append(labels)
+        trace.reverse()
+        return trace
+
+    def leeway(self, at: int) -> list[tuple[int, int]]:
+        """From when to when service at this stop may begin if its own windows did not matter, all else being in time."""
+        pauses = self.vehicle.breaks
+        windows: list[Windows] = [*self.windows[:at], ((0, FOREVER),), *self.windows[at + 1 :]]
+        latest = self._backward(self.vehicle.shift.closes_s, pauses, windows)[at + 1]
+        found = set[tuple[int, int]]()
+        for leaves in self._departures(pauses):
+            for mask, label in self._forward(leaves, pauses, windows)[at + 1].items():
+                if label.late == 0 and label.start <= latest.get(mask, -1):
+                    found.add((label.start, latest[mask]))
+        return sorted(found)
 
     def _departures(self, pauses: Sequence[Break]) -> list[int]:
         """The first one, and those that come just after a break which is then had before leaving."""
         had = {b.window.opens_s + b.duration_s for b in pauses}
         return sorted({self.opens_s, *(leaves for leaves in had if leaves > self.opens_s)})
 
-    def _shorter(self, best: _Run, pauses: Sequence[Break], windows: Sequence[Windows]) -> Iterable[_Run]:
-        """Runs that end later and may be shorter: a stop waits for its next window, a break is had before leaving."""
+    def _shortest(self, best: _Run, pauses: Sequence[Break], windows: Sequence[Windows]) -> _Run:
+        """Ending later may be shorter: a stop waits for its next window, or a break is had before leaving."""
         end_by = max(best.end, self.vehicle.shift.closes_s)
         for leaves in self._departures(pauses):
+            if best.end - best.leaves <= self._least(max(leaves, best.leaves), best.end, pauses):
+                continue
             run = best if leaves <= best.leaves else self._run(leaves, pauses, windows)
             for _ in range(1 + sum(len(w) for w in windows) + len(self.stops) * len(pauses)):
                 if run.late or run.missed or run.end > end_by:
                     break
                 run = self._run(self._latest(run.end, pauses, windows), pauses, windows)
-                yield run
+                if run.end - run.leaves < best.end - best.leaves:
+                    best = run
                 slack = self._slack(run, pauses, windows)
-                if slack is None:
+                if slack is None or best.end - best.leaves <= self._least(run.leaves, run.end, pauses):
                     break
                 run = self._run(run.leaves + slack + 1, pauses, windows)
+        return best
+
+    def _least(self, leaves: int, end: int, pauses: Sequence[Break]) -> int:
+        """No duration of a run that leaves then and ends no sooner is less: without any waiting."""
+        due = [
+            b.duration_s
+            for b in pauses
+            if leaves < b.window.opens_s + b.duration_s and end > b.window.closes_s
+        ]
+        return sum(self.leg_s) + sum(self.service_s) + sum(due)
 
     def _slack(self, run: _Run, pauses: Sequence[Break], windows: Sequence[Windows]) -> int | None:
         """How much later all of it may be, the same windows and the same places of the breaks; None: as late as one likes."""
