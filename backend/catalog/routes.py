@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from backend import api, orders, receiving
 from backend.api import Db, Quantity, Site, Who, allow
 from backend.catalog.codes import Kind, resolve_code
+from backend.catalog.matching import ITEM_MATCHES, like
 from backend.catalog.sites import create_site as make_site
 from backend.errors import ChangedMeanwhile, Conflict, Forbidden, Invalid, NotFound
 from backend.ids import new_id
@@ -46,7 +47,7 @@ def _one(conn: Db, query: str, params: list[Any], what: str) -> dict[str, Any]:
     return row
 
 
-def _many(conn: Db, query: str, params: list[Any]) -> list[dict[str, Any]]:
+def _many(conn: Db, query: str, params: list[Any] | dict[str, Any]) -> list[dict[str, Any]]:
     with conn.cursor(row_factory=dict_row) as cur:
         return cur.execute(query.encode(), params).fetchall()
 
@@ -182,13 +183,9 @@ def list_places(
         conn,
         """select * from place where site_id = %s and code > %s and (%s::text is null or kind = %s)
            and (%s::uuid is null or parent_id = %s) and (code ilike %s or name ilike %s) order by code limit %s""",
-        [site, after[0] if after else "", kind, kind, parent_id, parent_id, _like(q), _like(q), limit + 1],
+        [site, after[0] if after else "", kind, kind, parent_id, parent_id, like(q), like(q), limit + 1],
     )
     return page_of(rows, limit, lambda r: [r["code"]], lambda r: PlaceOut(**r))
-
-
-def _like(q: str) -> str:
-    return "%" + q.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
 
 
 @router.post("/places", response_model=PlaceOut, status_code=201, dependencies=[allow("lead", "integrator")])
@@ -342,10 +339,8 @@ def list_items(conn: Db, who: Who, q: Text = "", limit: Limit = 100, cursor: Cur
     after = decode_cursor(cursor, 1)
     rows = _many(
         conn,
-        """select * from item i where sku > %s and (sku ilike %s or name ilike %s or name_i18n::text ilike %s
-               or exists (select 1 from item_pack k where k.item_id = i.id and k.gtin like %s))
-           order by sku limit %s""",
-        [after[0] if after else "", _like(q), _like(q), _like(q), _like(q), limit + 1],
+        f"select * from item i where i.sku > %(after)s and {ITEM_MATCHES} order by i.sku limit %(limit)s",
+        {"after": after[0] if after else "", "like": like(q), "limit": limit + 1},
     )
     packs = _many(
         conn, "select * from item_pack where item_id = any(%s) order by units", [[r["id"] for r in rows]]
@@ -456,7 +451,7 @@ def list_partners(
         conn,
         """select * from partner where code > %s and (code ilike %s or name ilike %s)
            and (%s::text is null or (%s = 'supplier' and is_supplier) or (%s = 'customer' and is_customer)) order by code limit %s""",
-        [after[0] if after else "", _like(q), _like(q), role, role, role, limit + 1],
+        [after[0] if after else "", like(q), like(q), role, role, role, limit + 1],
     )
     return page_of(rows, limit, lambda r: [r["code"]], lambda r: PartnerOut(**r))
 
@@ -561,7 +556,7 @@ def list_lots(
     rows = _many(
         conn,
         "select * from lot where (%s::text is null or id::text < %s) and (%s::uuid is null or item_id = %s) and code ilike %s order by id::text desc limit %s",
-        [*([after[0], after[0]] if after else [None, None]), item_id, item_id, _like(q), limit + 1],
+        [*([after[0], after[0]] if after else [None, None]), item_id, item_id, like(q), limit + 1],
     )
     return page_of(rows, limit, lambda r: [r["id"]], lambda r: LotOut(**r))
 
@@ -683,9 +678,9 @@ def search_everything(
     """Items, places, license plates, tags, lots, partners, orders and delivery notices whose name or code holds `q`."""
     hits = []
     for kind, query in _SEARCHES:
-        for row in conn.execute(query.encode(), {"q": _like(q.strip()), "site": site}).fetchall():
+        for row in conn.execute(query.encode(), {"q": like(q.strip()), "site": site}).fetchall():
             hits.append(Hit(kind=kind, id=row[0], title=row[1], detail=row[2]))
     for kind, search in DOCUMENTS.items():
-        for document_id, number, state in search(conn, site, _like(q.strip())):
+        for document_id, number, state in search(conn, site, like(q.strip())):
             hits.append(Hit(kind=kind, id=str(document_id), title=number, detail=state))
     return Page(items=hits)

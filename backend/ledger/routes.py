@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Query
-from psycopg.rows import dict_row
+from psycopg.rows import class_row, dict_row
 from pydantic import BaseModel, Field
 
 from backend import api
 from backend.api import Ctx, Db, Quantity, Site, Who, allow
 from backend.catalog.codes import resolve_code
 from backend.catalog.lots import lot_of
+from backend.catalog.matching import ITEM_MATCHES, like
 from backend.errors import Conflict, Invalid, NotFound
 from backend.ledger.places import virtual_place
 from backend.ledger.post import Move, Spot, post, reverse
@@ -242,6 +243,49 @@ def adjust_stock(body: Adjustment, conn: Db, ctx: Ctx) -> MovementOut:
 
 
 # --- one item, one unit -----------------------------------------------------------------------------------
+
+
+class StockRow(BaseModel):
+    """An item and its figures at this site, also where there is nothing of it."""
+
+    item_id: UUID
+    sku: str
+    name: str
+    name_i18n: dict[str, str]
+    unit: str
+    storage_class: str
+    tracking: str
+    active: bool
+    on_hand: Quantity
+    reserved: Quantity
+    available: Quantity = Field(description="On hand in status available, less what is reserved")
+    blocked: Quantity = Field(description="Damaged or in quarantine")
+    places: int = Field(description="In so many places there is some")
+
+
+@router.get("/stock", response_model=Page[StockRow])
+def list_stock(
+    conn: Db,
+    site: Site,
+    q: Annotated[str, Query(max_length=200)] = "",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Page[StockRow]:
+    """How many of every item, by SKU; `q` finds by SKU, name or GTIN."""
+    after = decode_cursor(cursor, 1)
+    with conn.cursor(row_factory=class_row(StockRow)) as cur:
+        rows = cur.execute(
+            f"""select i.id as item_id, i.sku, i.name, i.name_i18n, i.base_unit as unit, i.storage_class, i.tracking, i.active,
+                   b.on_hand, b.reserved, b.good - b.reserved as available, b.on_hand - b.good as blocked, b.places
+            from (select * from item i where i.sku > %(after)s and {ITEM_MATCHES} order by i.sku limit %(limit)s) i
+                 cross join lateral (
+                     select coalesce(sum(on_hand), 0) as on_hand, coalesce(sum(reserved), 0) as reserved,
+                            coalesce(sum(on_hand) filter (where status = 'available'), 0) as good, count(distinct place_id) as places
+                     from balance where site_id = %(site)s and item_id = i.id and on_hand > 0) b
+            order by i.sku""".encode(),
+            {"site": site, "after": after[0] if after else "", "like": like(q), "limit": limit + 1},
+        ).fetchall()
+    return page_of(rows, limit, lambda r: [r.sku], lambda r: r)
 
 
 class ItemStock(BaseModel):

@@ -189,3 +189,21 @@ def test_a_movement_is_reversed_through_the_api_and_the_books_agree(
     )
     assert ledger.verify(conn) == []
     assert api.get("/api/v1/ledger/verification").json()["mismatches"] == []
+
+
+def test_the_stock_list_has_every_items_figures_in_one_answer(api: Api, warehouse: Warehouse) -> None:
+    for change in (
+        adjustment(change="5"),
+        adjustment(place="A-01-2", change="2"),
+        adjustment(change="1", status="damaged"),
+    ):
+        assert api.post(ADJUST, json=change).status_code == 201
+    rows = {r["sku"]: r for r in api.get("/api/v1/stock").json()["items"]}
+    assert set(rows) == set(warehouse.items)
+    tea = rows["TEA-250"]
+    assert (tea["on_hand"], tea["available"], tea["blocked"], tea["places"]) == ("8", "7", "1", 2)
+    assert all(r["on_hand"] == "0" for sku, r in rows.items() if sku != "TEA-250")
+    assert [r["sku"] for r in api.get("/api/v1/stock?q=green").json()["items"]] == ["TEA-250"]
+    first = api.get("/api/v1/stock?limit=2").json()
+    rest = api.get("/api/v1/stock", params={"cursor": first["next_cursor"]}).json()
+    assert sorted(rows) == [r["sku"] for r in first["items"] + rest["items"]]

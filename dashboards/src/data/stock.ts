@@ -8,6 +8,7 @@ type Schemas = components["schemas"];
 export type Balance = Schemas["Balance"];
 export type Movement = Schemas["MovementOut"];
 export type ItemStock = Schemas["ItemStock"];
+export type StockRow = Schemas["StockRow"];
 export type Unit = Schemas["Unit"];
 export type Adjustment = Schemas["Adjustment"];
 
@@ -34,10 +35,13 @@ export const movementQuery = (id: string) =>
 export const reverseMovement = ({ id, reason }: { id: string; reason: string }, header: Key) =>
   ask(api.POST("/api/v1/movements/{movement_id}/reverse", { params: { path: { movement_id: id }, header }, body: { reason } }));
 
+/** Every item with its figures. */
+export const stockQuery = (q: string) => ({
+  ...pages(["stock"], ["stock", q], (cursor) => ask(api.GET("/api/v1/stock", { params: { query: { ...chosen({ q }), cursor, limit: 50 } } }))),
+  meta: { topics: ["stock"] as const, calmMs: 2_000 },
+});
 export const itemStockQuery = (id: string) =>
   live(["stock"], ["item-stock", id], () => ask(api.GET("/api/v1/items/{item_id}/stock", { params: { path: { item_id: id } } })));
-/** For a row in a list: the same figures at a calmer pace. */
-export const rowStockQuery = (id: string) => ({ ...itemStockQuery(id), meta: {}, staleTime: 8_000, refetchInterval: 10_000 });
 export const itemHistoryQuery = (id: string, days = 90) =>
   live(["stock"], ["item-history", id, days], () =>
     ask(api.GET("/api/v1/items/{item_id}/history", { params: { path: { item_id: id }, query: { days } } })),

@@ -1,7 +1,6 @@
 // How many, where, how sure: every item with what is on hand, reserved and available.
 import { Button } from "@mantine/core";
 import { IconHistory, IconPlus, IconTruck } from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
@@ -12,9 +11,9 @@ import { Page, Panel } from "@/components/Page";
 import { Quantity } from "@/components/Quantity";
 import { State, useWord } from "@/components/State";
 import { EmptyState, LiveView } from "@/components/views";
-import { itemsQuery, useItemName, type Item } from "@/data/catalog";
+import { useItemName } from "@/data/catalog";
 import { useList } from "@/data/queries";
-import { rowStockQuery } from "@/data/stock";
+import { stockQuery, type StockRow } from "@/data/stock";
 import { AdjustDialog } from "./AdjustDialog";
 
 export default function Stock() {
@@ -24,16 +23,16 @@ export default function Stock() {
   const nameOf = useItemName();
   const [q] = useFilter("q");
   const [adjusting, setAdjusting] = useState(false);
-  const items = useList(itemsQuery(q));
+  const items = useList(stockQuery(q));
 
-  const columns: Column<Item>[] = [
+  const columns: Column<StockRow>[] = [
     { key: "sku", header: t("common:field.sku"), cell: (item) => <strong style={{ fontWeight: 560 }}>{item.sku}</strong> },
     { key: "name", header: t("common:field.name"), grow: true, cell: nameOf },
     { key: "kept", header: t("kept"), cell: (item) => <span className="soft">{[word("storage", item.storage_class), word("tracking", item.tracking)].join(" · ")}</span> },
-    { key: "on_hand", header: t("common:field.on_hand"), align: "right", cell: (item) => <Figure item={item} of="on_hand" to={`/movements?item_id=${item.id}`} /> },
-    { key: "reserved", header: t("common:field.reserved"), align: "right", cell: (item) => <Figure item={item} of="reserved" to={`/items/${item.id}`} /> },
-    { key: "available", header: t("common:field.available"), align: "right", cell: (item) => <Figure item={item} of="available" to={`/items/${item.id}`} /> },
-    { key: "places", header: t("places"), align: "right", cell: (item) => <Places item={item} /> },
+    { key: "on_hand", header: t("common:field.on_hand"), align: "right", cell: (item) => <Quantity value={item.on_hand} unit={item.unit} to={`/movements?item_id=${item.item_id}`} /> },
+    { key: "reserved", header: t("common:field.reserved"), align: "right", cell: (item) => <Quantity value={item.reserved} unit={item.unit} to={`/items/${item.item_id}`} /> },
+    { key: "available", header: t("common:field.available"), align: "right", cell: (item) => <Quantity value={item.available} unit={item.unit} to={`/items/${item.item_id}`} /> },
+    { key: "places", header: t("places"), align: "right", cell: (item) => <span className="soft">{item.places || "–"}</span> },
     { key: "state", header: t("common:field.state"), cell: (item) => <State value={item.active ? "active" : "inactive"} /> },
   ];
 
@@ -71,22 +70,11 @@ export default function Stock() {
           }
         >
           {(rows) => (
-            <DataTable label={t("title")} rows={rows} columns={columns} rowKey={(item) => item.id} rowTo={(item) => `/items/${item.id}`} more={items.more} />
+            <DataTable label={t("title")} rows={rows} columns={columns} rowKey={(item) => item.item_id} rowTo={(item) => `/items/${item.item_id}`} more={items.more} />
           )}
         </LiveView>
       </Panel>
       <AdjustDialog opened={adjusting} onClose={() => setAdjusting(false)} />
     </Page>
   );
-}
-
-function Figure({ item, of, to }: { item: Item; of: "on_hand" | "reserved" | "available"; to: string }) {
-  const stock = useQuery(rowStockQuery(item.id));
-  if (!stock.data) return <span className="soft">{stock.error ? "–" : "…"}</span>;
-  return <Quantity value={stock.data[of]} unit={item.base_unit} to={to} />;
-}
-
-function Places({ item }: { item: Item }) {
-  const stock = useQuery(rowStockQuery(item.id));
-  return <span className="soft">{stock.data ? new Set(stock.data.balances.map((b) => b.place_id)).size || "–" : ""}</span>;
 }
