@@ -302,7 +302,7 @@ class DeliveredCarton(BaseModel):
     reason: Text = Field(default="", description="Why not all of it")
 
 
-class Delivery(BaseModel):
+class HandOver(BaseModel):
     receiver_name: Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")] = ""
     signature_svg: Annotated[str, Field(max_length=400_000)] | None = Field(
         default=None, description="Only its path data is kept"
@@ -363,7 +363,7 @@ class Proof(Out):
 @router.post(
     "/delivery-stops/{stop_id}/deliver", response_model=Proof, status_code=201, dependencies=[DRIVES]
 )
-def deliver_at_stop(stop_id: UUID, body: Delivery, conn: Db, ctx: Ctx, who: Who) -> Proof:
+def deliver_at_stop(stop_id: UUID, body: HandOver, conn: Db, ctx: Ctx, who: Who) -> Proof:
     """Handed over, whole or in part. 409 `more-than-aboard` where it says more than the van has."""
     raise Unavailable("Deliveries are not ready yet.")
 
