@@ -24,7 +24,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Generic, TypeVar
 
-from stowage.config import NO_ERP, Settings, to_environment, without_password
+from stowage.config import NO_ERP, NO_ROADS, Settings, to_environment, without_password
 from stowage.parts import Part, PartFailed
 from stowage.parts.broker import EmbeddedBroker
 from stowage.parts.child import Child, last_lines, spawn, wait_until
@@ -213,6 +213,7 @@ class Run:
         self._migrate()
         self._learn(mqtt_url=broker.result())
         self._erp()
+        self._roads()
         self._prepare_world()
         self._wait_for_screens(screens)
         self._programs()
@@ -357,6 +358,40 @@ class Run:
             self._learn(erp_url=url)
             self._restart("api", "worker")  # they were started without an ERP, or with another address
         self.say("erp", "up; postings flow")
+
+    def _roads(self) -> None:
+        """In the background, like the ERP: a warehouse works without roads, only deliveries cannot be planned."""
+        settings = self.settings
+        if settings.roads_url is not None:
+            self.say(
+                "roads",
+                "none, as you asked" if settings.roads_url == NO_ROADS else f"yours: {settings.roads_url}",
+            )
+            if settings.map_dir is None and settings.roads_url != NO_ROADS:
+                self.say(
+                    "roads",
+                    "set STOWAGE_MAP_DIR, too: there is no map for the screens and no address is known",
+                )
+            return
+        from stowage.parts.roads import Roads
+
+        part = Roads(
+            self.places.root,
+            map_dir=settings.map_dir,
+            progress=lambda text: self.say("roads", text),
+            cache_dir=settings.tryton_cache,
+        )
+        keeper = Keeper(part, self.say, on_up=lambda url: self._roads_are_up(url, part.map_dir))
+        self._kept.append(keeper)
+        keeper.start()
+
+    def _roads_are_up(self, url: str, map_dir: Path) -> None:
+        if (url, map_dir) != (self.settings.roads_url, self.settings.map_dir):
+            self._learn(roads_url=url, map_dir=map_dir)
+            self._restart(
+                "api", "worker", "ingest", "demo"
+            )  # they were started without, or with another address
+        self.say("roads", "up; deliveries can be planned")
 
     def _prepare_world(self) -> None:
         """Where the demo lays its seed: sites, places, items, people, agents (their files in `edge/`)."""

@@ -22,7 +22,7 @@ import structlog
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from backend import ledger
+from backend import ledger, maps
 from backend.app import create_app
 from backend.auth.principals import hash_password, issue_token
 from backend.catalog.sites import create_site
@@ -30,7 +30,10 @@ from backend.context import Context
 from backend.db import Conn, connect
 from backend.ids import new_id
 from backend.migrate import migrate
+from stowage.parts import PartFailed
 from stowage.parts.postgres import EmbeddedPostgres
+from stowage.parts.roads import Roads, fetch_programs, helsinki_map
+from stowage.parts.tryton import default_cache_dir
 
 structlog.configure(
     processors=[
@@ -320,3 +323,39 @@ def api(database_url: str, conn: Conn, warehouse: Warehouse) -> Iterator[Api]:
     app.state.database_url = database_url
     with Api(app, base_url="http://testserver", raise_server_exceptions=False) as client:
         yield client.as_user(conn, "admin", ["admin"])
+
+
+@pytest.fixture(scope="session")
+def road_programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with `bin/osrm-*`, fetched once for all tests of this user."""
+    folder = tmp_path_factory.mktemp("roads")
+    try:
+        return fetch_programs(default_cache_dir(folder), folder / "roads.log", lambda step: None)
+    except PartFailed as e:
+        missing("the road engine", str(e))
+    raise AssertionError("unreachable")
+
+
+@pytest.fixture(scope="session")
+def helsinki_map_dir(road_programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The map of central Helsinki (roads, addresses, tiles), built once for all tests of this user."""
+    folder = tmp_path_factory.mktemp("helsinki")
+    return helsinki_map(default_cache_dir(folder), folder / "roads.log", lambda step: None)
+
+
+@pytest.fixture(scope="session")
+def osrm_url(helsinki_map_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real road server with that map."""
+    part = Roads(tmp_path_factory.mktemp("osrm"), map_dir=helsinki_map_dir)
+    try:
+        yield part.start()
+    finally:
+        part.stop()
+
+
+@pytest.fixture
+def helsinki(osrm_url: str, helsinki_map_dir: Path) -> Iterator[None]:
+    """The backend knows Helsinki: its roads, its addresses, its picture."""
+    maps.configure(osrm_url, helsinki_map_dir)
+    yield
+    maps.configure(None, None)
