@@ -40,6 +40,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     403: _described("This role may not do that"),
     404: _described("No such thing, or it belongs to another site"),
     409: _described("The state of things does not allow it; nothing was changed"),
+    410: _described("It is over"),
     413: _described("The body is too large"),
     422: _described("A field is wrong; nothing was changed"),
     429: _described("Too many tries; wait"),
@@ -75,6 +76,12 @@ class Refused(Exception):
 
 class NotFound(Refused):
     kind, title, status = "not-found", "Not found", 404
+
+
+class Gone(Refused):
+    """It was there, and is over."""
+
+    kind, title, status = "gone", "Over", 410
 
 
 class Unknown(Refused):

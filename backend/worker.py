@@ -32,6 +32,7 @@ from backend.jobs import TASKS, Task
 log = structlog.get_logger("backend.worker")
 
 TASK_MODULES = [
+    "backend.dispatch.road_tasks",
     "backend.devices.tasks",
     "backend.integration.erp.tasks",
     "backend.integration.webhooks.tasks",

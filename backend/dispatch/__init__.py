@@ -3,3 +3,21 @@
 Planning (jobs, plans, the board, release) and the road (loading, positions, proofs, coming back) share the tables of
 migration 0070. Routing itself is pure and stands in `routing`.
 """
+
+from backend.dispatch.on_the_road import (
+    delivered_by_van,
+    on_loading_changed,
+    on_shipment_departed,
+    refuse_unreleased,
+    verify,
+)
+from backend.dispatch.positions import on_position
+
+__all__ = [
+    "delivered_by_van",
+    "on_loading_changed",
+    "on_position",
+    "on_shipment_departed",
+    "refuse_unreleased",
+    "verify",
+]

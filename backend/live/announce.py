@@ -10,7 +10,7 @@ from backend.db import Conn
 CHANNEL = "stowage_live"
 TOPICS = (
     "stock", "movements", "receipts", "orders", "tasks", "postings", "discrepancies", "alerts", "devices", "sensors",
-    "floor", "replenishment", "deliveries",
+    "floor", "replenishment", "deliveries", "positions",
 )  # fmt: skip
 
 

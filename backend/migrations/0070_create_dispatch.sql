@@ -172,6 +172,8 @@ create table delivery_route (
     -- `plan`: there is no fresh position, the ETAs are estimates by the plan.
     eta_by      text not null default 'plan' constraint delivery_route_eta_by_known check (eta_by in ('plan', 'position')),
     late_s      integer not null default 0,       -- foreseen at the end of its shift
+    stands_lat  double precision,                 -- where it broke down
+    stands_lon  double precision,
     version     integer not null default 1,
     primary key (site_id, id),
     foreign key (site_id, vehicle_id) references delivery_vehicle (site_id, id),
@@ -182,6 +184,7 @@ create table delivery_route (
 );
 create unique index delivery_route_by_id on delivery_route (id);
 create unique index delivery_route_one_under_way on delivery_route (site_id, vehicle_id) where state in ('loading', 'under_way', 'back');
+create unique index delivery_route_shift_once on delivery_route (site_id, shift_id) where state not in ('cancelled', 'finished', 'broken_down');
 create index delivery_route_by_day on delivery_route (site_id, day);
 
 -- planned -> arrived -> done | failed; `skipped` where it was passed over and taken off again.
@@ -199,6 +202,8 @@ create table delivery_stop (
     planned_leave_at   timestamptz not null,
     leg_m       integer not null default 0,   -- from the stop before
     leg_s       integer not null default 0,
+    lat         double precision,             -- where it is, where that is not the customer's door: a vehicle that broke down
+    lon         double precision,
     eta_at      timestamptz,                  -- live
     late_s      integer not null default 0,   -- foreseen or real, against the window's end
     arrived_at  timestamptz,
@@ -311,6 +316,7 @@ create table vehicle_now (
     lon        double precision not null,
     speed_kmh  real,
     course_deg real,
+    presence   jsonb not null default '{}',   -- which fences it is in, as routing.geofence keeps it, for the route it is on
     primary key (site_id, vehicle_id),
     foreign key (site_id, vehicle_id) references delivery_vehicle (site_id, id)
 );

@@ -20,7 +20,7 @@ from backend.orders.allocate import (
 )
 from backend.orders.availability import Availability, Incoming, availability
 from backend.orders.change import OrderUnderWay, cancel, change_line
-from backend.orders.leave import record_shipped
+from backend.orders.leave import record_came_back, record_shipped
 from backend.orders.order import Order, OrderLine, find_by_number, lock_order, order, search
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "order",
     "reallocate",
     "reallocate_expired",
+    "record_came_back",
     "record_shipped",
     "refresh_state",
     "search",

@@ -1,5 +1,6 @@
 """Departure: what is on the vehicle goes to the customer in the books, and stops being promised. What stayed, stays.
 
+On a delivery route of our own it goes to the in-transit place first: it is the customer's when the driver hands it over.
 Each movement has cause `shipment` and the shipment's id, and says in its evidence for which order and line: from that the
 ERP's delivery documents are made.
 """
@@ -48,11 +49,16 @@ def depart(conn: Conn, ctx: Context, shipment_id: UUID, *, anyway: bool = False)
             not_loaded=[c.sscc for c in staying],
             strays=strays,
         )
+    from backend import dispatch  # it plans shipments; only these calls go back
+
+    route_id, by_van = dispatch.delivered_by_van(conn, ctx.site_id, s.id)
     present = {o.id: o for o in (orders.order(conn, ctx.site_id, i) for i in sorted(order_ids))}
     shipped: dict[UUID, Decimal] = {}
     moves: list[Move] = []
     for c in loaded:
-        moves += _goods_issue(conn, ctx, s, c.carton_id, c.sscc, present[c.order_id], shipped)
+        target = "in_transit" if c.carton_id in by_van else "customer"
+        there = Spot(ledger.virtual_place(conn, ctx.site_id, target), c.carton_id)
+        moves += _goods_issue(conn, ctx, s, there, c.carton_id, c.sscc, present[c.order_id], shipped)
         packing.set_shipped(conn, ctx, c.carton_id)
     ledger.post(conn, ctx, moves)
     for line_id, quantity in shipped.items():
@@ -74,6 +80,7 @@ def depart(conn: Conn, ctx: Context, shipment_id: UUID, *, anyway: bool = False)
         _tell(conn, ctx, s, after, {c.sscc for c in loaded if c.order_id == order.id}, shipped)
     if s.door_id is not None:
         _close_alerts(conn, ctx, s)
+    dispatch.on_shipment_departed(conn, ctx, s.id, route_id, by_van, moves)
     announce(conn, ctx.site_id, "deliveries", s.id)
     return shipment(conn, ctx.site_id, s.id)
 
@@ -82,12 +89,12 @@ def _goods_issue(
     conn: Conn,
     ctx: Context,
     s: Shipment,
+    there: Spot,
     carton_id: UUID,
     sscc: str,
     order: Order,
     shipped: dict[UUID, Decimal],
 ) -> list[Move]:
-    customer = Spot(ledger.virtual_place(conn, ctx.site_id, "customer"), carton_id)
     moves: list[Move] = []
     for row in ledger.on_plate(conn, ctx.site_id, carton_id):
         key = (
@@ -106,7 +113,7 @@ def _goods_issue(
             "shipment": s.number,
         }
         base = Move(
-            row.item_id, row.on_hand, Spot(row.place_id, row.license_plate_id, row.status), replace(customer, status=row.status),
+            row.item_id, row.on_hand, Spot(row.place_id, row.license_plate_id, row.status), replace(there, status=row.status),
             "shipped", "shipment", s.id, row.lot_id, row.serial, row.owner_id, evidence=evidence,
         )  # fmt: skip
         for r in reservations_on_key(conn, ctx.site_id, key):

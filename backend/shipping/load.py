@@ -31,6 +31,8 @@ class WrongVehicle(Conflict, RefusedButRecorded):
 
 def load(conn: Conn, ctx: Context, shipment_id: UUID, code: str, door: str | None = None) -> Shipment:
     """`code`: scan of the carton's SSCC; `door`: scan of the door. Raises WrongVehicle, Conflict, NotFound."""
+    from backend import dispatch  # it plans shipments; only these calls go back
+
     s = shipment(conn, ctx.site_id, shipment_id)
     c = _carton_of(conn, ctx, s, code)
     lock_orders(conn, ctx.site_id, [c.order_id])
@@ -53,6 +55,7 @@ def load(conn: Conn, ctx: Context, shipment_id: UUID, code: str, door: str | Non
         raise Conflict(f"Carton {c.sscc} is loaded already.", field="code")
     if c.state != "closed":
         raise Conflict(f"Carton {c.sscc} is {c.state}; it has to be packed and closed first.", field="code")
+    dispatch.refuse_unreleased(conn, ctx.site_id, c.id)
     s = _at_door(conn, ctx, s, door)
     return put_on(conn, ctx, s, c)
 
@@ -87,6 +90,7 @@ def put_on(
     )
     note(conn, ctx, "loaded", f"carton {c.sscc} of {c.order_number}", shipment_id=s.id, door_id=s.door_id, code=c.sscc,
          evidence=evidence)  # fmt: skip
+    _tell_route(conn, ctx, s)
     orders.refresh_state(conn, ctx, c.order_id)
     announce(conn, ctx.site_id, "tasks", s.id)
     return shipment(conn, ctx.site_id, s.id)
@@ -127,12 +131,19 @@ def take_off(
     )
     note(conn, ctx, "unloaded", f"carton {c.sscc} of {c.order_number}", shipment_id=s.id, door_id=s.door_id, code=c.sscc,
          evidence=evidence)  # fmt: skip
+    _tell_route(conn, ctx, s)
     orders.refresh_state(conn, ctx, c.order_id)
     announce(conn, ctx.site_id, "tasks", s.id)
     return shipment(conn, ctx.site_id, s.id)
 
 
 # --- inside -----------------------------------------------------------------------------------------------
+
+
+def _tell_route(conn: Conn, ctx: Context, s: Shipment) -> None:
+    from backend import dispatch
+
+    dispatch.on_loading_changed(conn, ctx, s.id)
 
 
 def _refuse(conn: Conn, ctx: Context, s: Shipment, code: str, expected: str, detail: str) -> NoReturn:

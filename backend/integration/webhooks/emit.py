@@ -18,6 +18,13 @@ TYPES = {
     "item.back_in_stock": "Enough can be promised again",
     "order.accepted": "A customer order was taken and stock reserved, as far as it went",
     "order.shipped": "The goods of an order have left",
+    "order.delivered": "All that a vehicle brought of an order was handed over, with the proof",
+    "order.partly_delivered": "Some of it was handed over, the rest was not taken, with the proof",
+    "order.refused": "Nothing was taken, with the reason",
+    "delivery.out_for_delivery": "A vehicle has left with it, with the customer's link",
+    "delivery.arriving": "The vehicle is on its way to this customer, with the time and the link",
+    "delivery.late": "It is foreseen to come after its window",
+    "delivery.nobody_there": "Nobody was there; a further attempt follows",
     "order.cancelled": "A customer order was cancelled",
     "receipt.closed": "A delivery was received, with what was over and short",
 }
