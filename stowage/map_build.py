@@ -23,6 +23,9 @@ from stowage.parts import PartFailed
 from stowage.parts.roads import OSRM, ROADS, Say, run_step
 
 BUILD_PATIENCE_S = 6 * 3600
+ISLAND = 200
+"""Roads that hang together with fewer others are nobody's nearest road: what an extract cut off at its edge, car parks.
+OSRM's own 1000 is more than the centre of a city has."""
 PROFILE = "share/profiles/car.lua"
 MADE_BY = ("address_build", "addresses", "geo", "map_layers", "map_tiles", "vector_tile")
 
@@ -93,7 +96,17 @@ def _build_roads(
     beside = base.with_name("map.osm.pbf")
     beside.symlink_to(extract.absolute())  # osrm-extract writes beside what it reads
     steps: list[tuple[str, list[str | Path]]] = [
-        ("roads: reading the extract", [programs / "bin/osrm-extract", "-p", programs / PROFILE, beside]),
+        (
+            "roads: reading the extract",
+            [
+                programs / "bin/osrm-extract",
+                "--small-component-size",
+                str(ISLAND),
+                "-p",
+                programs / PROFILE,
+                beside,
+            ],
+        ),
         ("roads: making them fast to search", [programs / "bin/osrm-contract", base]),
     ]
     for what, command in steps:

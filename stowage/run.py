@@ -138,7 +138,8 @@ class Keeper:
         pause_s = self.PAUSE_S
         while not self._stop.is_set():
             began = time.monotonic()
-            self._restart.clear()
+            if not up:  # what changed while it was being started counts
+                self._restart.clear()
             try:
                 if not up:
                     url = self.part.start()
@@ -381,16 +382,21 @@ class Run:
             progress=lambda text: self.say("roads", text),
             cache_dir=settings.tryton_cache,
         )
-        keeper = Keeper(part, self.say, on_up=lambda url: self._roads_are_up(url, part.map_dir))
+        try:
+            self._learn(
+                roads_url=part.url, map_dir=part.map_dir
+            )  # beforehand: nobody needs a restart when it is up
+        except PartFailed as e:
+            self.say("roads", str(e))
+            return
+        keeper = Keeper(part, self.say, on_up=self._roads_are_up)
         self._kept.append(keeper)
         keeper.start()
 
-    def _roads_are_up(self, url: str, map_dir: Path) -> None:
-        if (url, map_dir) != (self.settings.roads_url, self.settings.map_dir):
-            self._learn(roads_url=url, map_dir=map_dir)
-            self._restart(
-                "api", "worker", "ingest", "demo"
-            )  # they were started without, or with another address
+    def _roads_are_up(self, url: str) -> None:
+        if url != self.settings.roads_url:
+            self._learn(roads_url=url)
+            self._restart("api", "worker", "ingest", "demo")  # somebody took the port that they were told
         self.say("roads", "up; deliveries can be planned")
 
     def _prepare_world(self) -> None:

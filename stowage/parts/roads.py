@@ -86,17 +86,24 @@ class Roads:
         self._cache_dir = cache_dir
         self._child: Child | None = None
         self._port: int | None = None
+        self._is_starting = False
         self._stopping = threading.Event()
-        self._map: Path | None = map_dir
 
     def start(self) -> str:
-        self._stopping.clear()
-        cache = self._cache_dir or default_cache_dir(self._data_dir)
+        self._is_starting = True
+        try:
+            return self._start()
+        finally:
+            self._is_starting = False
+            self._stopping.clear()
+
+    def _start(self) -> str:
+        cache = self._cache
         programs = fetch_programs(cache, self._log, self._progress, self._stopping)
-        self._map = self._named_map or helsinki_map(cache, self._log, self._progress, self._stopping)
-        roads = self._map / ROADS
+        folder = self._named_map or helsinki_map(cache, self._log, self._progress, self._stopping)
+        roads = folder / ROADS
         if not roads.with_name(f"{roads.name}.hsgr").is_file():
-            raise PartFailed(f"{self._map} holds no map; make one with `stowage roads build FILE.osm.pbf`")
+            raise PartFailed(f"{folder} holds no map; make one with `stowage roads build FILE.osm.pbf`")
         if self._stopping.is_set():
             raise PartFailed("stopped")
         self._port = self._free_port()
@@ -114,12 +121,19 @@ class Roads:
 
     @property
     def url(self) -> str:
+        """Where it answers once it is started; said beforehand, and another only where somebody takes the port."""
+        if self._port is None:
+            self._port = self._free_port()
         return f"http://127.0.0.1:{self._port}"
 
     @property
     def map_dir(self) -> Path:
-        assert self._map is not None, "start it first"
-        return self._map
+        """The map's folder, which may not be there yet."""
+        return self._named_map or helsinki_folder(self._cache)
+
+    @property
+    def _cache(self) -> Path:
+        return self._cache_dir or default_cache_dir(self._data_dir)
 
     @property
     def _log(self) -> Path:
@@ -142,13 +156,14 @@ class Roads:
             connection.close()
 
     def stop(self) -> None:
-        self._stopping.set()  # ends a fetch or a build under way, too
+        if self._is_starting:
+            self._stopping.set()  # ends a fetch or a build under way
         if self._child is not None:
             self._child.stop(patience_s=5)
             self._child = None
 
     def describe(self) -> str:
-        return f"OSRM {OSRM.version}, {self.url}, map in {self._map}"
+        return f"OSRM {OSRM.version}, {self.url}, map in {self.map_dir}"
 
     def _free_port(self) -> int:
         """The same as last time where it is free, so that programs that know it need no restart."""
@@ -296,11 +311,18 @@ def locked(file: Path, stopping: threading.Event | None = None) -> Iterator[None
 ROADS = "roads/map.osrm"
 
 
+def helsinki_folder(cache: Path) -> Path:
+    """Where the default map is, or will be. Named by all that it is made of."""
+    from stowage.map_build import recipe
+
+    return cache / f"map-helsinki-{recipe(HELSINKI.sha256)}"
+
+
 def helsinki_map(cache: Path, log: Path, say: Say, stopping: threading.Event | None = None) -> Path:
     """The default map, built now if it is not there. Raises PartFailed."""
-    from stowage.map_build import build_map, recipe
+    from stowage.map_build import build_map
 
-    folder = cache / f"map-helsinki-{recipe(HELSINKI.sha256)}"
+    folder = helsinki_folder(cache)
     if folder.is_dir():
         return folder
     programs = fetch_programs(cache, log, say, stopping)

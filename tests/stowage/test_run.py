@@ -51,6 +51,7 @@ class Started:
             "STOWAGE_DATA_DIR": str(self.data_dir),
             "STOWAGE_HTTP_PORT": str(self.port),
             "STOWAGE_ERP_URL": "none",
+            "STOWAGE_ROADS_URL": "none",
             "STOWAGE_WEB_ROOT": str(screens),
             **more,
         }
