@@ -421,15 +421,13 @@ def clean_signature(svg: str) -> str:
     if _tag(root) != "svg":
         raise wrong
     strokes = []
-    for e in root.iter():
-        if _tag(e) == "path" and _PATH.fullmatch(e.get("d", "")):
-            strokes.append(" ".join(e.get("d", "").split()))
-        elif _tag(e) == "circle":
-            cx, cy, radius = (e.get(k, "") for k in ("cx", "cy", "r"))
-            if all(_NUMBER.fullmatch(v) for v in (cx, cy, radius)):
-                strokes.append(
-                    f"M{cx} {cy}m-{radius} 0a{radius} {radius} 0 1 0 {2 * float(radius):g} 0a{radius} {radius} 0 1 0 -{2 * float(radius):g} 0"
-                )
+    for element in root.iter():
+        if _tag(element) == "path" and _PATH.fullmatch(element.get("d", "")):
+            strokes.append(" ".join(element.get("d", "").split()))
+        elif _tag(element) == "circle":
+            cx, cy, radius = (element.get(k, "") for k in ("cx", "cy", "r"))
+            if all(_PLAIN.fullmatch(v) for v in (cx, cy, radius)):
+                strokes.append(_dot(cx, cy, float(radius)))
     if not strokes:
         raise wrong
     box = root.get("viewBox", "")
