@@ -50,7 +50,7 @@ class _Vehicle:
 
 def on_position(conn: Conn, ctx: Context, event: Event, data: PositionReported) -> None:
     """One position of a receiver. A receiver that no vehicle carries is telemetry only."""
-    agent = ctx.actor.removeprefix("agent:")
+    agent = ctx.actor.removeprefix("agent:").partition("/")[0]
     with conn.cursor(row_factory=class_row(_Vehicle)) as cur:
         v = cur.execute(
             """select v.id, n.at, n.presence, r.id as route_id, r.state as route_state

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from backend import devices, packing, receiving, shipping, telemetry
+from backend import devices, dispatch, packing, receiving, shipping, telemetry
 from backend.context import Context
 from backend.db import Conn
 from backend.devices.dead_letters import Unacceptable
 from backend.devices.registry import Arrival, DeviceRow
-from edge.messages import Event, TagsPassed
+from edge.messages import Event, PositionReported, TagsPassed
 
 Handler = Callable[[Conn, Context, DeviceRow, Event, Any], None]
 BulkHandler = Callable[[Conn, Sequence[Arrival]], None]
@@ -51,10 +51,19 @@ HANDLERS: dict[str, Handler] = {
     "device_state_changed": devices.on_device_state_changed,
 }
 
+
+def on_positions(conn: Conn, arrivals: Sequence[Arrival]) -> None:
+    """The track, and then what each position means for the route its vehicle is on, in the agent's order."""
+    telemetry.on_positions(conn, arrivals)
+    for a in arrivals:
+        assert isinstance(a.data, PositionReported)
+        dispatch.on_position(conn, a.ctx, a.event, a.data)
+
+
 BULK_HANDLERS: dict[str, BulkHandler] = {
     "tags_seen": telemetry.on_tags_seen,
     "measured": telemetry.on_measured,
-    "position_reported": telemetry.on_positions,
+    "position_reported": on_positions,
 }
 
 # `events_lost` speaks of the agent, not of a device: see commit.py
