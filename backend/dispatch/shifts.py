@@ -121,7 +121,7 @@ def change(conn: Conn, ctx: Context, shift_id: UUID, version: int, changes: dict
     if cancelled is not None:
         changes["cancelled_at"] = ctx.now if cancelled else None
     if cancelled or (present.cancelled_at is None and {"starts_at", "ends_at"} & set(changes)):
-        _check_free(conn, ctx, present)
+        _check_free(conn, ctx, present, only_its_end=not cancelled and "starts_at" not in changes)
     after = {k: changes.get(k, getattr(present, k)) for k in _TIMES}
     if changes.get("cancelled_at", present.cancelled_at) is None:
         _check(conn, ctx, shift_id, present.vehicle_id, present.vehicle_code, after)
@@ -174,10 +174,12 @@ def _check(
         )
 
 
-def _check_free(conn: Conn, ctx: Context, s: Shift) -> None:
+def _check_free(conn: Conn, ctx: Context, s: Shift, *, only_its_end: bool) -> None:
+    """A van that is back early may end its shift, and begin another; nothing else changes under a route."""
+    over = ["cancelled", "broken_down", *(["finished"] if only_its_end else [])]
     row = conn.execute(
-        """select number, state from delivery_route where site_id = %s and shift_id = %s and state not in ('cancelled', 'broken_down')""",
-        [ctx.site_id, s.id],
+        "select number, state from delivery_route where site_id = %s and shift_id = %s and state <> all(%s)",
+        [ctx.site_id, s.id, over],
     ).fetchone()
     if row is not None:
         raise Conflict(f"Route {row[0]} drives in this shift; cancel it first.", field="starts_at")
