@@ -30,6 +30,8 @@ export const router = createBrowserRouter([
     errorElement: <CrashScreen />,
     children: [
       screen("/handheld/*", () => import("@/handheld")), // it has a log-in of its own
+      screen("/driver/*", () => import("@/driver")), // so has this one
+      screen("/track/:token", () => import("@/tracking")), // nobody logs in here
       {
         ...layout(() => import("./Desktop")),
         children: [
@@ -55,6 +57,7 @@ export const router = createBrowserRouter([
                   screen("orders", () => import("@/screens/orders/Orders")),
                   screen("orders/:orderId", () => import("@/screens/orders/OrderPage")),
                   screen("shipments/:shipmentId", () => import("@/screens/orders/ShipmentPage")),
+                  screen("dispatch", () => import("@/screens/dispatch/Dispatch")),
                   screen("discrepancies", () => import("@/screens/discrepancies/Discrepancies")),
                   screen("discrepancies/:discrepancyId", () => import("@/screens/discrepancies/DiscrepancyPage")),
                   screen("replenishment", () => import("@/screens/replenishment/Replenishment")),

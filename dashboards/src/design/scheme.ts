@@ -10,3 +10,11 @@ export function startScheme(): void {
   const scheme: Scheme = stored === "dark" || stored === "light" ? stored : prefersDark ? "dark" : "light";
   document.documentElement.setAttribute("data-mantine-color-scheme", scheme);
 }
+
+export const shownScheme = (): Scheme => (document.documentElement.getAttribute("data-mantine-color-scheme") === "dark" ? "dark" : "light");
+
+/** The person chose, where the component library is not there to do it. */
+export function setScheme(scheme: Scheme): void {
+  localStorage.setItem(KEY, scheme);
+  document.documentElement.setAttribute("data-mantine-color-scheme", scheme);
+}

@@ -2,6 +2,8 @@ import "i18next";
 import type common from "./en/common.json";
 import type devices from "./en/devices.json";
 import type discrepancies from "./en/discrepancies.json";
+import type dispatch from "./en/dispatch.json";
+import type driver from "./en/driver.json";
 import type floor from "./en/floor.json";
 import type handheld from "./en/handheld.json";
 import type orders from "./en/orders.json";
@@ -10,6 +12,7 @@ import type receipts from "./en/receipts.json";
 import type replenishment from "./en/replenishment.json";
 import type settings from "./en/settings.json";
 import type stock from "./en/stock.json";
+import type tracking from "./en/tracking.json";
 
 // A key that is not in the English file is a type error. A new namespace: one line above and one below.
 declare module "i18next" {
@@ -19,6 +22,8 @@ declare module "i18next" {
       common: typeof common;
       devices: typeof devices;
       discrepancies: typeof discrepancies;
+      dispatch: typeof dispatch;
+      driver: typeof driver;
       floor: typeof floor;
       handheld: typeof handheld;
       orders: typeof orders;
@@ -27,6 +32,7 @@ declare module "i18next" {
       replenishment: typeof replenishment;
       settings: typeof settings;
       stock: typeof stock;
+      tracking: typeof tracking;
     };
   }
 }

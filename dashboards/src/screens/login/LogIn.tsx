@@ -51,8 +51,9 @@ export default function LogIn() {
   );
 }
 
-/** Only addresses of ours, and a worker without other roles starts on the handheld. */
+/** Only addresses of ours; a worker without other roles starts on the handheld, a driver at today's routes. */
 function safe(to: string | null, roles: readonly string[]): string {
   if (to?.startsWith("/") && !to.startsWith("//") && to !== "/") return to;
+  if (roles.every((role) => role === "driver")) return "/driver";
   return roles.every((role) => role === "worker") ? "/handheld" : "/floor";
 }

@@ -1,0 +1,70 @@
+// Who drives: a name and a password, or a badge that is scanned. What an earlier log-in left pending waits for its person.
+import { IconLanguage, IconTruckDelivery } from "@tabler/icons-react";
+import { useState, type FormEvent } from "react";
+import { useTranslation } from "react-i18next";
+import { asProblem } from "@/api/problem";
+import { session } from "@/api/session";
+import { logIn, logInByBadge } from "@/data/people";
+import { signal } from "@/handheld/signals";
+import { useCatcher } from "@/handheld/useCatcher";
+import { speak } from "@/i18n";
+import classes from "./Driver.module.css";
+
+const BADGE = /^sta_[\w-]+$/;
+
+export function LogIn() {
+  const { t, i18n } = useTranslation("driver");
+  const [username, setUsername] = useState("");
+  const [password, setPassword] = useState("");
+  const [wrong, setWrong] = useState<string | null>(session.wasExpired() ? t("login.expired") : null);
+  const [busy, setBusy] = useState(false);
+
+  const attempt = async (enter: () => Promise<void>) => {
+    setBusy(true);
+    setWrong(null);
+    try {
+      await enter();
+      signal("good");
+    } catch (error) {
+      signal("bad");
+      setWrong(t(asProblem(error).status === 0 ? "net.not_reached" : "login.refused"));
+      setBusy(false);
+    }
+  };
+  useCatcher({
+    onScan: (code) => {
+      if (!BADGE.test(code)) return;
+      setUsername("");
+      setPassword("");
+      void attempt(async () => session.start(await logInByBadge(code)));
+    },
+  });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    void attempt(async () => session.start(await logIn(username.trim(), password)));
+  };
+
+  return (
+    <main className={classes.screen} data-testid="driver-login">
+      <header className={classes.bar}>
+        <IconTruckDelivery size={30} stroke={1.7} className={classes.barMark} />
+        <h1>{t("login.title")}</h1>
+        <button type="button" className={classes.plain} data-testid="language" onClick={() => void speak(i18n.language === "zh" ? "en" : "zh")} aria-label={t("home.other_language")}>
+          <IconLanguage size={28} />
+        </button>
+      </header>
+      <form className={classes.login} onSubmit={submit}>
+        <p className={classes.hint} data-tone={wrong ? "bad" : undefined} role="status">{wrong ?? t("login.hint")}</p>
+        <label className={classes.field}>
+          {t("login.username")}
+          <input name="username" autoComplete="username" autoCapitalize="none" required value={username} onChange={(event) => setUsername(event.currentTarget.value)} />
+        </label>
+        <label className={classes.field}>
+          {t("login.password")}
+          <input name="password" type="password" autoComplete="current-password" required value={password} onChange={(event) => setPassword(event.currentTarget.value)} />
+        </label>
+        <button type="submit" className={classes.main} disabled={busy}>{t("login.enter")}</button>
+      </form>
+    </main>
+  );
+}
