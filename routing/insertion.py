@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from routing.problem import NO_ROAD, Job, Plan, Problem, Route, Unserved, Vehicle, Violation, Visit
-from routing.schedule import Known, Line, Stop, Timed, sorted_windows, stops_of
+from routing.schedule import Known, Line, Stop, Timed, stops_of
 
 Ints = npt.NDArray[np.int64]
 NEVER = 1 << 40
@@ -286,7 +286,7 @@ class _Board:
         line = Line.of(self.known, vehicle, self.with_it(self.without[vehicle.id], slot.position, None))
         own = line.windows[slot.position]
         for earliest, latest in line.leeway(slot.position):
-            for opens, closes in sorted_windows(job):
+            for opens, closes in self.known.windows(job):
                 if latest < opens:
                     need = Need("window_opens_earlier", opens - latest, job.id)
                     line.windows[slot.position] = ((latest, closes),)
@@ -350,7 +350,7 @@ class _Board:
         line = Line.of(self.known, vehicle, stops)
         found = (
             _side_by_side(self.known, line, job)
-            if _simple(line, job)
+            if _simple(self.known, line, job)
             else (
                 Line.of(self.known, vehicle, self.with_it(stops, at, None)).timed()
                 for at in range(len(stops) + 1)
@@ -451,30 +451,25 @@ def _pairs(stops: Sequence[Stop]) -> Iterator[tuple[int, int]]:
 
 def _over_load(known: Known, vehicle: Vehicle, stops: Sequence[Stop]) -> tuple[int, ...]:
     """By dimension, the most by which the load is above the capacity anywhere; empty where nowhere."""
-    over = [0] * len(vehicle.capacity)
-    for trip in _trips(stops):
-        for dimension, capacity in enumerate(vehicle.capacity):
-            over[dimension] = max(over[dimension], max(_along(known, trip, dimension)) - capacity)
-    return tuple(over) if any(over) else ()
+    most = np.max([_along(known, vehicle, trip).max(axis=0) for trip in _trips(stops)], axis=0)
+    over = np.maximum(most - np.array(vehicle.capacity, np.int64), 0)
+    return tuple(over.tolist()) if over.any() else ()
 
 
 def _over_loads(known: Known, vehicle: Vehicle, stops: Sequence[Stop], job: Job) -> list[tuple[int, ...]]:
     """The same with the job at each position. On its trip its delivery rides until there, and its pickup from there."""
-    over = [[0] * len(vehicle.capacity) for _ in range(len(stops) + 1)]
-    for dimension, capacity in enumerate(vehicle.capacity):
-        delivery, pickup = _amount(job.delivery, dimension), _amount(job.pickup, dimension)
-        rides = [_along(known, trip, dimension) for trip in _trips(stops)]
-        most = [max(ride) for ride in rides]
-        position = 0
-        for number, ride in enumerate(rides):
-            elsewhere = max([0, *most[:number], *most[number + 1 :]])
-            until = list(accumulate(ride, max))
-            after = list(accumulate(reversed(ride), max))[::-1]
-            for at in range(len(ride)):
-                load = max(until[at] + delivery, after[at] + pickup, elsewhere)
-                over[position][dimension] = max(0, load - capacity)
-                position += 1
-    return [tuple(o) if any(o) else () for o in over]
+    dimensions = len(vehicle.capacity)
+    rides = [_along(known, vehicle, trip) for trip in _trips(stops)]
+    delivery, pickup = _padded(job.delivery, dimensions), _padded(job.pickup, dimensions)
+    most = []
+    for number, ride in enumerate(rides):
+        until = np.maximum.accumulate(ride) + delivery
+        after = np.maximum.accumulate(ride[::-1])[::-1] + pickup
+        elsewhere = [r.max(axis=0) for r in (*rides[:number], *rides[number + 1 :])]
+        most.append(np.max([until, after, *(np.broadcast_to(e, ride.shape) for e in elsewhere)], axis=0))
+    over = np.maximum(np.concatenate(most) - np.array(vehicle.capacity, np.int64), 0)
+    barred = over.any(axis=1).tolist()
+    return [tuple(o) if bad else () for o, bad in zip(over.tolist(), barred, strict=True)]
 
 
 def _trips(stops: Sequence[Stop]) -> list[list[Stop]]:
@@ -487,29 +482,38 @@ def _trips(stops: Sequence[Stop]) -> list[list[Stop]]:
     return trips
 
 
-def _along(known: Known, trip: Sequence[Stop], dimension: int) -> list[int]:
-    """The load when the trip begins and after each stop."""
-    loads = [sum(_amount(known.job(s).delivery, dimension) for s in trip)]
+def _along(known: Known, vehicle: Vehicle, trip: Sequence[Stop]) -> Ints:
+    """[moment, dimension]: the load when the trip begins and after each stop."""
+    dimensions = len(vehicle.capacity)
+    changes: list[Sequence[int]] = [(0,) * dimensions]
+    aboard = np.zeros(dimensions, np.int64)
     for stop in trip:
-        job = known.job(stop)
-        change = _amount(job.pickup, dimension) - _amount(job.delivery, dimension)
-        if stop.kind != "job":
-            carried = _amount(known.shipments[stop.id].load, dimension)
-            change += carried if stop.kind == "pickup" else -carried
-        loads.append(loads[-1] + change)
+        if stop.kind == "job":
+            job = known.jobs[stop.id]
+            off, on = _padded(job.delivery, dimensions), _padded(job.pickup, dimensions)
+            aboard += off
+            changes.append([n - f for n, f in zip(on, off, strict=True)])
+        else:
+            goods = _padded(known.shipments[stop.id].load, dimensions)
+            changes.append(goods if stop.kind == "pickup" else [-g for g in goods])
+    loads: Ints = np.cumsum(np.array(changes, np.int64), axis=0) + aboard
     return loads
+
+
+def _padded(load: Sequence[int], dimensions: int) -> tuple[int, ...]:
+    return (*load, *(0,) * dimensions)[:dimensions]
 
 
 def _amount(load: Sequence[int], dimension: int) -> int:
     return load[dimension] if dimension < len(load) else 0
 
 
-def _simple(line: Line, job: Job) -> bool:
+def _simple(known: Known, line: Line, job: Job) -> bool:
     """Nothing has to be chosen: no breaks, and no later window that may make the route shorter."""
     vehicle = line.vehicle
     if vehicle.breaks:
         return False
-    single = len(sorted_windows(job)) == 1 and all(len(w) == 1 for w in line.windows)
+    single = len(known.windows(job)) == 1 and all(len(w) == 1 for w in line.windows)
     return single or (vehicle.cost_per_h <= 0 and vehicle.max_duration_s is None)
 
 
@@ -526,7 +530,7 @@ def _side_by_side(known: Known, line: Line, job: Job) -> Iterator[Timed]:
     blocked = (leg_m == NO_ROAD) | (leg_s == NO_ROAD)
     leg_m[blocked] = leg_s[blocked] = 0
 
-    own = sorted_windows(job)
+    own = known.windows(job)
     width = max([len(own), *(len(w) for w in line.windows)])
     # Windows from the first to the last; a stop with fewer has some that nothing can meet before its first.
     shut = (-NEVER, -NEVER)

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import permutations
+from typing import NamedTuple
 
 from routing.problem import (
     HORIZON_S,
@@ -27,6 +28,7 @@ from routing.problem import (
     Violation,
     Visit,
     VisitKind,
+    Window,
 )
 
 FOREVER = 4 * HORIZON_S
@@ -95,6 +97,10 @@ class Timed:
         return found
 
 
+Windows = tuple[tuple[int, int], ...]
+"""Opens and closes, sorted, apart from each other."""
+
+
 class Known:
     """A problem's vehicles, jobs and shipments by id; made once where many sequences are timed."""
 
@@ -103,6 +109,7 @@ class Known:
         self.vehicles = {v.id: v for v in problem.vehicles}
         self.jobs = {j.id: j for j in problem.jobs}
         self.shipments: dict[str, Shipment] = {s.id: s for s in problem.shipments}
+        self._windows: dict[tuple[Window, ...], Windows] = {}
 
     def job(self, stop: Stop) -> Job:
         """The job, or the half of the shipment. KeyError where there is none."""
@@ -110,6 +117,12 @@ class Known:
             return self.jobs[stop.id]
         shipment = self.shipments[stop.id]
         return shipment.pickup if stop.kind == "pickup" else shipment.delivery
+
+    def windows(self, job: Job) -> Windows:
+        found = self._windows.get(job.windows)
+        if found is None:
+            found = self._windows[job.windows] = sorted_windows(job)
+        return found
 
 
 def stops_of(visits: Iterable[Stop | Visit | str]) -> list[Stop]:
@@ -127,9 +140,6 @@ def timed(problem: Problem, vehicle: Vehicle | str, visits: Iterable[Stop | Visi
     return Line.of(
         known, known.vehicles[vehicle] if isinstance(vehicle, str) else vehicle, stops_of(visits)
     ).timed()
-
-
-Windows = tuple[tuple[int, int], ...]
 
 
 @dataclass
@@ -167,7 +177,7 @@ class Line:
             job = known.job(stop)
             release = max(release, job.release_s)
             places.append(job.location)
-            windows.append(sorted_windows(job))
+            windows.append(known.windows(job))
             service.append(job.service_s)
         if reload is None:
             opens = max(opens, release)
@@ -219,6 +229,8 @@ class Line:
 
     def _run(self, leaves: int, pauses: Sequence[Break], windows: Sequence[Windows]) -> _Run:
         """Forward from a departure: as early as possible, by the least lateness first."""
+        if not pauses:
+            return _Run(leaves, self._straight(leaves, windows), ())
         trace = self._forward(leaves, pauses, windows)
         labels = trace[-1]
 
@@ -237,6 +249,19 @@ class Line:
         path.reverse()
         return _Run(leaves, path, left_out)
 
+    def _straight(self, leaves: int, windows: Sequence[Windows]) -> list[_Label]:
+        """Forward where there are no breaks."""
+        path, now, late = list[_Label](), leaves, 0
+        for leg, open_, service in zip(self.leg_s, windows, self.service_s, strict=False):
+            arrive = now + leg
+            start = _service_from(open_, arrive)
+            late += max(0, start - open_[-1][1])
+            now = start + service
+            path.append(_Label(late, arrive, start, now, 0, ()))
+        now += self.leg_s[-1]
+        path.append(_Label(late, now, now, now, 0, ()))
+        return path
+
     def _forward(
         self, leaves: int, pauses: Sequence[Break], windows: Sequence[Windows]
     ) -> list[dict[int, _Label]]:
@@ -244,19 +269,24 @@ class Line:
         before = sum(1 << at for at, b in enumerate(pauses) if leaves >= b.window.opens_s + b.duration_s)
         labels = {before: _Label(0, leaves, leaves, leaves, -1, ())}
         trace = [labels]
-        for at in range(len(self.stops) + 1):
+        ways = [
+            [(has, order, [pauses[b] for b in order]) for has, order in _ways(len(pauses), had)]
+            for had in range(1 << len(pauses))
+        ]
+        for at, leg in enumerate(self.leg_s):
             reached: dict[int, _Label] = {}
             last = at == len(self.stops)
             for had, label in labels.items():
-                for has, order in _ways(len(pauses), had):
-                    arrive = _gap(label.leave, self.leg_s[at], [pauses[b] for b in order])
+                for has, order, taken in ways[had]:
+                    arrive = _gap(label.leave, leg, taken) if taken else label.leave + leg
                     if arrive is None:
                         continue
-                    if last:
-                        late, start, leave = label.late, arrive, arrive
-                    else:
-                        start = _service_from(windows[at], arrive)
-                        late = label.late + max(0, start - windows[at][-1][1])
+                    late, start, leave = label.late, arrive, arrive
+                    if not last:
+                        open_ = windows[at]
+                        start = _service_from(open_, arrive)
+                        if start > open_[-1][1]:
+                            late += start - open_[-1][1]
                         leave = start + self.service_s[at]
                     known = reached.get(has)
                     if known is None or (late, leave) < (known.late, known.leave):
@@ -267,6 +297,15 @@ class Line:
 
     def _latest(self, end: int, pauses: Sequence[Break], windows: Sequence[Windows]) -> int:
         """The latest departure that is at the end by `end`."""
+        if not pauses:
+            for leg, open_, service in zip(
+                reversed(self.leg_s), reversed(windows), reversed(self.service_s), strict=False
+            ):
+                start = _service_by(open_, end - leg - service)
+                if start is None:
+                    return self.opens_s
+                end = start
+            return end - self.leg_s[0]
         return max(
             [
                 leave
@@ -287,19 +326,25 @@ class Line:
             after = [b.window.closes_s for at, b in enumerate(pauses) if not mask >> at & 1]
             labels[mask] = min([end, *after])
         trace = list[dict[int, int]]()
+        ways = [
+            [(had, [pauses[b] for b in order]) for had, order in _ways_back(len(pauses), has)]
+            for has in range(1 << len(pauses))
+        ]
         for at in range(len(self.stops), -1, -1):
             reached: dict[int, int] = {}
+            leg = self.leg_s[at]
             for has, by in labels.items():
-                for had, order in _ways_back(len(pauses), has):
-                    leave = _gap_back(by, self.leg_s[at], [pauses[b] for b in order])
+                for had, taken in ways[has]:
+                    leave = _gap_back(by, leg, taken) if taken else by - leg
                     if leave is None:
                         continue
                     if at:
-                        start = _service_by(windows[at - 1], leave - self.service_s[at - 1])
-                        if start is None:
+                        leave = _service_by(windows[at - 1], leave - self.service_s[at - 1])
+                        if leave is None:
                             continue
-                        leave = start
-                    reached[had] = max(reached.get(had, leave), leave)
+                    known = reached.get(had)
+                    if known is None or leave > known:
+                        reached[had] = leave
             labels = reached
             trace.append(labels)
         trace.reverse()
@@ -390,8 +435,7 @@ class Line:
         return Route(self.vehicle.id, run.leaves, run.end, tuple(visits), sum(self.leg_m))
 
 
-@dataclass(frozen=True, slots=True)
-class _Label:
+class _Label(NamedTuple):
     late: int
     """Of all stops so far together."""
     arrive: int
@@ -459,8 +503,10 @@ def _gap(leave: int, drive_s: int, pauses: Sequence[Break]) -> int | None:
 
 def _gap_back(arrive: int, drive_s: int, pauses: Sequence[Break]) -> int | None:
     """The latest departure that arrives by then, with these breaks on the leg; None: there is none."""
-    leave = arrive - drive_s - sum(b.duration_s for b in pauses)
-    return None if _no_gap(leave, arrive, drive_s, pauses) else min([leave, *_begins(pauses)])
+    rested = sum(b.duration_s for b in pauses)
+    leave = min([arrive - drive_s - rested, *_begins(pauses)])
+    reached = _gap(leave, drive_s, pauses)
+    return leave if reached is not None and reached <= arrive else None
 
 
 def _begins(pauses: Sequence[Break]) -> list[int]:
@@ -470,11 +516,6 @@ def _begins(pauses: Sequence[Break]) -> list[int]:
         by.append(b.window.closes_s - rested)
         rested += b.duration_s
     return by
-
-
-def _no_gap(leave: int, arrive: int, drive_s: int, pauses: Sequence[Break]) -> bool:
-    reached = _gap(min([leave, *_begins(pauses)]), drive_s, pauses)
-    return reached is None or reached > arrive
 
 
 def _service_from(windows: Windows, arrive: int) -> int:

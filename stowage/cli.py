@@ -16,7 +16,7 @@ import time
 import tomllib
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 from uuid import UUID
 
 import typer
@@ -27,12 +27,18 @@ from stowage.config import Settings, SettingsInvalid
 if TYPE_CHECKING:
     from backend.db import Conn
 
+FileFormat = Literal["auto", "solomon", "lilim", "vrplib", "json"]
+Objective = Literal["distance", "vehicles"]
+Rounding = Literal["dimacs", "exact", "nearest"]
+
 app = typer.Typer(
     help="Stowage: an open system for connected warehouses.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+roads_app = typer.Typer(help="The map that deliveries are planned on.", no_args_is_help=True)
+app.add_typer(roads_app, name="roads")
 
 
 def main() -> None:
@@ -51,7 +57,7 @@ def _is_a_sentence(e: Exception) -> bool:
     kinds = [("stowage.run", "CannotRun"), ("stowage.backup", "BackupFailed"), ("backend.migrate", "CannotMigrate"),
              ("backend.db", "DatabaseUnreachable"), ("stowage.parts", "PartFailed"), ("edge.config", "BadConfig"),
              ("edge.spool", "SpoolError"), ("edge.enrol", "EnrolmentFailed"),
-             ("backend.errors", "Refused")]  # fmt: skip
+             ("backend.errors", "Refused"), ("routing.formats.instance", "BadFile"), ("routing.solve", "BadProblem")]  # fmt: skip
     return any(isinstance(e, getattr(sys.modules.get(module), name, ())) for module, name in kinds)
 
 
@@ -277,6 +283,41 @@ def import_file(
         _end(f"{len(report.errors)} errors in {report.rows} rows; nothing was imported", 1)
     what = f"{report.rows} rows: {report.created} new, {report.updated} changed"
     print(f"{what}; nothing was imported, as you asked" if dry_run else f"imported {what}")
+
+
+@app.command()
+def plan(
+    file: Annotated[Path, typer.Argument(help="A Solomon, Li & Lim, VRPLIB or JSON file.")],
+    limit: Annotated[float, typer.Option(help="Seconds to plan for.", min=0.1)] = 10.0,
+    format_: Annotated[FileFormat, typer.Option("--format", help="What the file is.")] = "auto",
+    objective: Annotated[
+        Objective, typer.Option(help="What is least: the distance, or the vehicles and then the distance.")
+    ] = "distance",
+    rounding: Annotated[
+        Rounding | None, typer.Option(help="Of distances; left out: as is usual for the format.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Another number tries other plans.", min=0)] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plan as JSON.")] = False,
+) -> None:
+    """Plan the routes of a file, check them, and print them. Exit code 1 when the check finds anything."""
+    from stowage.plan_cli import plan_file
+
+    if not plan_file(file, limit_s=limit, format_=format_, objective=objective, rounding=rounding, seed=seed, as_json=as_json):  # fmt: skip
+        _end("the plan breaks rules of its problem; please report this file", 1)
+
+
+@roads_app.command("build")
+def build_roads(
+    file: Annotated[Path, typer.Argument(help="An OpenStreetMap extract, .osm.pbf.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The map's folder; made anew. Default: maps/NAME in the data folder.")
+    ] = None,
+) -> None:
+    """Make a map (roads, addresses, picture) of an OpenStreetMap extract, for STOWAGE_MAP_DIR."""
+    from stowage.map_build import build_from_file
+
+    folder = build_from_file(config.load(), file, out, say=lambda text: print(text, flush=True))
+    print(f"to use it:  STOWAGE_MAP_DIR={folder}")
 
 
 @app.command()
