@@ -451,6 +451,8 @@ def _pairs(stops: Sequence[Stop]) -> Iterator[tuple[int, int]]:
 
 def _over_load(known: Known, vehicle: Vehicle, stops: Sequence[Stop]) -> tuple[int, ...]:
     """By dimension, the most by which the load is above the capacity anywhere; empty where nowhere."""
+    if not vehicle.capacity:
+        return ()
     most = np.max([_along(known, vehicle, trip).max(axis=0) for trip in _trips(stops)], axis=0)
     over = np.maximum(most - np.array(vehicle.capacity, np.int64), 0)
     return tuple(over.tolist()) if over.any() else ()
@@ -459,6 +461,8 @@ def _over_load(known: Known, vehicle: Vehicle, stops: Sequence[Stop]) -> tuple[i
 def _over_loads(known: Known, vehicle: Vehicle, stops: Sequence[Stop], job: Job) -> list[tuple[int, ...]]:
     """The same with the job at each position. On its trip its delivery rides until there, and its pickup from there."""
     dimensions = len(vehicle.capacity)
+    if not dimensions:
+        return [()] * (len(stops) + 1)
     rides = [_along(known, vehicle, trip) for trip in _trips(stops)]
     delivery, pickup = _padded(job.delivery, dimensions), _padded(job.pickup, dimensions)
     most = []
@@ -491,7 +495,7 @@ def _along(known: Known, vehicle: Vehicle, trip: Sequence[Stop]) -> Ints:
         if stop.kind == "job":
             job = known.jobs[stop.id]
             off, on = _padded(job.delivery, dimensions), _padded(job.pickup, dimensions)
-            aboard += off
+            aboard += np.array(off, np.int64)
             changes.append([n - f for n, f in zip(on, off, strict=True)])
         else:
             goods = _padded(known.shipments[stop.id].load, dimensions)
