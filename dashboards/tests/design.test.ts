@@ -33,6 +33,8 @@ test.each([["light", tokens(light)], ["dark", tokens(dark)]] as const)("%s: text
     ["--accent-ink", "--accent-soft"] as const,
     ["--ink", "--accent-soft"] as const,
     ["--ink-soft", "--accent-soft"] as const,
+    ...[1, 2, 3, 4, 5, 6, 7, 8].map((n) => ["--route-ink", `--route-${n}`] as const),
+    ["--map-ink", "--map-land"] as const,
   ];
   const weak = pairs.map(([ink, surface]) => [ink, surface, contrast(of(ink), of(surface))] as const).filter(([, , ratio]) => ratio < 4.5);
   expect(weak).toEqual([]);

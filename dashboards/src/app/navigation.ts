@@ -1,13 +1,13 @@
 // The screens and who sees them: add a screen here and in routes.tsx.
 import {
-  IconAdjustmentsHorizontal, IconAntennaBars5, IconArrowsExchange, IconBuildingWarehouse, IconClipboardList, IconPackage, IconScale,
+  IconAdjustmentsHorizontal, IconAntennaBars5, IconArrowsExchange, IconBuildingWarehouse, IconClipboardList, IconPackage, IconRoute, IconScale,
   IconShoppingCart, IconTruckDelivery, type Icon,
 } from "@tabler/icons-react";
 
 export interface Entry {
   to: string;
   /** Key in common.json under `nav`. */
-  word: "floor" | "receipts" | "orders" | "stock" | "discrepancies" | "replenishment" | "outbox" | "devices" | "settings";
+  word: "floor" | "receipts" | "orders" | "dispatch" | "stock" | "discrepancies" | "replenishment" | "outbox" | "devices" | "settings";
   icon: Icon;
 }
 
@@ -18,6 +18,7 @@ export const NAVIGATION: { word: "work" | "attend" | "run"; entries: Entry[] }[]
       { to: "/floor", word: "floor", icon: IconBuildingWarehouse },
       { to: "/receipts", word: "receipts", icon: IconTruckDelivery },
       { to: "/orders", word: "orders", icon: IconClipboardList },
+      { to: "/dispatch", word: "dispatch", icon: IconRoute },
       { to: "/stock", word: "stock", icon: IconPackage },
     ],
   },

@@ -1,7 +1,7 @@
 // What the backend announces. A hint says "something of this topic changed": fetch again, the list endpoint is the truth.
 export const TOPICS = [
   "stock", "movements", "receipts", "orders", "tasks", "postings", "discrepancies", "alerts", "devices", "sensors", "floor",
-  "replenishment", "deliveries",
+  "replenishment", "deliveries", "positions",
 ] as const;
 export type Topic = (typeof TOPICS)[number];
 

@@ -1,0 +1,52 @@
+// Stops with their numbers. Shape and colour are the route's; done, late and failed have marks of their own.
+import { useMemo } from "react";
+import { features, pointOf, useGeoJson, type OverlayLayer } from "../context";
+import { nameOf, token, type Look, type MarkName } from "../marks";
+import { FONT } from "../style";
+
+export interface StopMark {
+  id: string;
+  lat: number;
+  lon: number;
+  look: Look;
+  text: string;
+  state: MarkName["state"];
+  selected: boolean;
+  faint: boolean;
+}
+
+export function StopLayer({ stops }: { stops: readonly StopMark[] }) {
+  const data = useMemo(
+    () =>
+      features(
+        stops.map((stop) =>
+          pointOf(stop.lon, stop.lat, {
+            id: stop.id, text: stop.text, selected: stop.selected, faint: stop.faint,
+            image: nameOf({ kind: "stop", shape: stop.look.shape, colour: stop.look.colour, state: stop.state }),
+            ink: token(stop.state === "done" ? stop.look.colour : "--route-ink"),
+          }),
+        ),
+      ),
+    [stops],
+  );
+  useGeoJson("stops", data, layers());
+  return null;
+}
+
+const layers = (): OverlayLayer[] => [
+  {
+    id: "stop-halo", type: "circle", filter: ["get", "selected"],
+    paint: { "circle-radius": 19, "circle-color": token("--accent"), "circle-opacity": 0.22, "circle-stroke-color": token("--accent"), "circle-stroke-width": 2 },
+  },
+  {
+    id: "stops", type: "symbol",
+    layout: {
+      "icon-image": ["get", "image"], "icon-allow-overlap": true, "icon-ignore-placement": true,
+      "icon-size": ["interpolate", ["linear"], ["zoom"], 10, ["case", ["get", "selected"], 0.95, 0.55], 14, ["case", ["get", "selected"], 1.2, 0.92]],
+      "text-field": ["step", ["zoom"], ["case", ["get", "selected"], ["get", "text"], ""], 11.5, ["get", "text"]], "text-font": FONT,
+      "text-size": ["case", ["get", "selected"], 12.5, 10.5],
+      "text-allow-overlap": true, "text-ignore-placement": true, "symbol-sort-key": ["case", ["get", "selected"], 2, ["get", "faint"], 0, 1],
+    },
+    paint: { "text-color": ["get", "ink"], "icon-opacity": ["case", ["get", "faint"], 0.35, 1], "text-opacity": ["case", ["get", "faint"], 0.35, 1] },
+  },
+];

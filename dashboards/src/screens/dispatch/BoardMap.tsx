@@ -1,0 +1,139 @@
+// The board on the map: routes, stops, depots, vehicles; and while something is moved, the way it would take.
+import { lazy, Suspense, useMemo, useState } from "react";
+import { ActionIcon, Tooltip } from "@mantine/core";
+import { IconFocusCentered } from "@tabler/icons-react";
+import { useTranslation } from "react-i18next";
+import type { Board, BoardVehicle } from "@/data/dispatch";
+import { boundsOf, type LonLat } from "@/map/fit";
+import { DepotLayer } from "@/map/layers/Depots";
+import { PreviewLayer } from "@/map/layers/Preview";
+import { RouteLayer, type RouteLine } from "@/map/layers/Routes";
+import { StopLayer, type StopMark } from "@/map/layers/Stops";
+import { VehicleLayer, type VehicleMark } from "@/map/layers/Vehicles";
+import { MapFrame } from "@/map/MapFrame";
+import type { Picked } from "@/map/Map";
+import { lookOf } from "@/map/marks";
+import { lookIn, useBoard } from "./context";
+import { numbersOf } from "./lanes";
+import { isLate, others, placeOf } from "./moves";
+import { stage, useStage } from "./stage";
+import classes from "./Dispatch.module.css";
+
+const Pin = lazy(() => import("@/map/layers/Pin"));
+const PICKABLE = ["stops", "vehicles", "routes", "routes-guessed"];
+const NOBODY = { colour: "--ink-soft", shape: "circle" } as const;
+
+export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly BoardVehicle[] }) {
+  const { t } = useTranslation("dispatch");
+  const { looks, day } = useBoard();
+  const routeId = useStage((s) => s.routeId);
+  const jobId = useStage((s) => s.jobId);
+  const nearId = useStage((s) => s.nearJobId);
+  const moving = useStage((s) => s.moving);
+  const pin = useStage((s) => s.pin);
+  const [all, setAll] = useState(0);
+  const shown = routeId !== null && board.routes.some((route) => route.id === routeId) ? routeId : null;
+
+  const depotOf = useMemo(() => new Map(board.depots.map((depot) => [depot.id, [depot.lon, depot.lat] as LonLat])), [board.depots]);
+  const lines = useMemo(
+    () =>
+      board.routes
+        .filter((route) => route.state !== "cancelled")
+        .map((route): RouteLine => {
+          const depot = depotOf.get(route.depot_id);
+          const straight = [depot, ...route.stops.map(placeOfStop), depot].filter((point) => point !== null && point !== undefined);
+          return {
+            id: route.id, colour: (looks.get(route.vehicle.code) ?? lookOf(0)).colour,
+            line: route.geometry ? (route.geometry as LonLat[]) : straight, guessed: route.geometry === null, selected: route.id === shown, faint: shown !== null && route.id !== shown,
+          };
+        }),
+    [board.routes, depotOf, looks, shown],
+  );
+  const lit = nearId ?? jobId;
+  const stops = useMemo(() => {
+    const marks: StopMark[] = [];
+    for (const route of board.routes) {
+      if (route.state === "cancelled") continue;
+      const numbers = numbersOf(route);
+      for (const stop of route.stops) {
+        const at = placeOfStop(stop);
+        if (!stop.job || !at) continue;
+        marks.push({
+          id: stop.job.id, lon: at[0], lat: at[1], look: lookIn(looks, route.vehicle.code), text: String(numbers.get(stop.id) ?? ""),
+          state: stop.state === "failed" ? "failed" : stop.state === "done" ? "done" : isLate(stop) ? "late" : "plain",
+          selected: stop.job.id === lit, faint: shown !== null && route.id !== shown && stop.job.id !== lit,
+        });
+      }
+    }
+    for (const job of [...board.trays.unplanned, ...board.trays.unroutable]) {
+      if (job.lat === null || job.lon === null) continue;
+      marks.push({ id: job.id, lon: job.lon, lat: job.lat, look: NOBODY, text: "?", state: "plain", selected: job.id === lit, faint: false });
+    }
+    return marks;
+  }, [board.routes, board.trays, looks, shown, lit]);
+  const moved = useMemo(() => vehicles.map((one): VehicleMark => ({ ...one, look: lookIn(looks, one.code) })), [vehicles, looks]);
+
+  const preview = useMemo(() => {
+    if (!moving?.over || moving.over === "tray" || moving.job.lat === null || moving.job.lon === null) return null;
+    const { routeId: over, position } = moving.over;
+    const route = board.routes.find((one) => one.id === over);
+    if (!route) return null;
+    const rest = others(route, moving.job.id).filter((stop) => stop.job);
+    const depot = depotOf.get(route.depot_id) ?? null;
+    const before = placeOfStop(rest[position - 2]) ?? depot, after = placeOfStop(rest[position - 1]) ?? depot;
+    const at: LonLat = [moving.job.lon, moving.job.lat];
+    return { at, line: [before, at, after].filter((point) => point !== null) };
+  }, [moving, board.routes, depotOf]);
+
+  const fit = useMemo(() => {
+    const points = (route: (typeof board.routes)[number]) => [depotOf.get(route.depot_id), ...route.stops.map(placeOfStop)];
+    const chosen = board.routes.find((route) => route.id === shown && route.stops.length > 0);
+    if (chosen) return boundsOf(points(chosen));
+    return boundsOf([...depotOf.values(), ...board.routes.flatMap(points), ...board.trays.unplanned.map((job) => (job.lat !== null && job.lon !== null ? ([job.lon, job.lat] as LonLat) : null))]);
+  }, [board, depotOf, shown]);
+
+  const pick = ({ layer, id }: Picked) => {
+    if (layer === "stops") return stage.select(placeOf(board, id)?.route.id ?? stage.get().routeId, id);
+    const route = layer === "vehicles" ? board.routes.find((one) => one.vehicle.id === id && one.state !== "finished") : board.routes.find((one) => one.id === id);
+    if (route) stage.select(route.id, null);
+  };
+
+  return (
+    <div className={classes.map}>
+      <MapFrame
+        label={t("map_label", { stops: stops.length, routes: lines.length })}
+        fit={fit}
+        fitKey={`${day}:${shown ?? ""}:${String(all)}:${String(fit !== null)}`}
+        pickable={PICKABLE}
+        onPick={pin ? undefined : pick}
+        onHover={(found) => stage.become({ nearJobId: found?.layer === "stops" ? found.id : null })}
+        onPress={pin ? (at) => stage.become({ pin: { ...pin, at } }) : undefined}
+        crosshair={pin !== null}
+      >
+        <RouteLayer routes={lines} />
+        <DepotLayer depots={board.depots} />
+        <StopLayer stops={stops} />
+        <VehicleLayer vehicles={moved} />
+        <PreviewLayer line={preview?.line ?? NO_LINE} at={preview?.at ?? null} />
+        {pin?.at && (
+          <Suspense>
+            <Pin at={pin.at} onMove={(at) => stage.become({ pin: { ...pin, at } })} />
+          </Suspense>
+        )}
+      </MapFrame>
+      <Tooltip label={t("show_all")} position="left">
+        <ActionIcon className={classes.showAll} variant="default" size="lg" aria-label={t("show_all")} onClick={() => (stage.select(null, null), setAll((n) => n + 1))}>
+          <IconFocusCentered size={17} stroke={1.7} />
+        </ActionIcon>
+      </Tooltip>
+    </div>
+  );
+}
+
+const NO_LINE: LonLat[] = [];
+
+function placeOfStop(stop: Board["routes"][number]["stops"][number] | undefined): LonLat | null {
+  if (!stop) return null;
+  const lat = stop.lat ?? stop.job?.lat ?? null, lon = stop.lon ?? stop.job?.lon ?? null;
+  return lat !== null && lon !== null ? [lon, lat] : null;
+}

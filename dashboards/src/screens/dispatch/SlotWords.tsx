@@ -1,0 +1,52 @@
+// What a slot costs and breaks, in words and figures: the same wherever a slot is shown.
+import { useTranslation } from "react-i18next";
+import { Shape, type Tone } from "@/components/State";
+import type { Slot } from "@/data/dispatch";
+import { useMeasures } from "./measures";
+import { verdictOf, type Verdict } from "./moves";
+import classes from "./Dispatch.module.css";
+
+export const SLOT_TONES: Record<Verdict, Tone> = { best: "ok", good: "ok", late: "warn", forbidden: "bad" };
+
+/** "+1.2 km · +6 min" in one line, with the first reason where something stands against it. */
+export function SlotLine({ slot }: { slot: Slot }) {
+  const { t } = useTranslation("dispatch");
+  const { km, minutes } = useMeasures();
+  const verdict = verdictOf(slot);
+  const broken = slot.violations[0]?.detail ?? (slot.late[0] ? t("slot.late", { who: slot.late[0].customer_name, n: minutes(slot.late[0].seconds) }) : null);
+  return (
+    <span className={classes.slotLine} data-verdict={verdict}>
+      <Shape tone={SLOT_TONES[verdict]} size={9} />
+      <span className={classes.slotFigures}>
+        {km(slot.extra_m, true)} · {minutes(slot.extra_s, true)}
+      </span>
+      {verdict === "best" && <b>{t("slot.best")}</b>}
+      {broken && <span className={classes.slotWhy}>{broken}</span>}
+    </span>
+  );
+}
+
+/** All of it: for the card under the pointer. */
+export function SlotCard({ slot }: { slot: Slot }) {
+  const { t } = useTranslation("dispatch");
+  const { km, minutes, clock } = useMeasures();
+  const verdict = verdictOf(slot);
+  return (
+    <div className={classes.slotCard} data-verdict={verdict}>
+      <div className={classes.slotHead}>
+        <Shape tone={SLOT_TONES[verdict]} size={12} />
+        <strong>{t(`slot.verdict.${verdict}`)}</strong>
+      </div>
+      <div className={classes.slotFigures}>
+        {km(slot.extra_m, true)} · {minutes(slot.extra_s, true)}
+        {slot.arrival_at && <> · {t("slot.there_at", { at: clock(slot.arrival_at) })}</>}
+      </div>
+      {slot.late.map((late) => (
+        <div key={late.job_id}>{t("slot.late", { who: late.customer_name, n: minutes(late.seconds) })}</div>
+      ))}
+      {slot.violations.map((broken, index) => (
+        <div key={index}>{broken.detail}</div>
+      ))}
+    </div>
+  );
+}
