@@ -56,7 +56,7 @@ def make_link(conn: Conn, ctx: Context, job_id: UUID) -> Link:
         "insert into tracking_link (site_id, token_hash, job_id, created_at, expires_at) values (%s, %s, %s, %s, %s)",
         [ctx.site_id, _hash(token), job_id, ctx.now, expires_at],
     )
-    return Link(token, f"{_configured.get('url', '')}/tracking/{token}", expires_at)
+    return Link(token, f"{_configured.get('url', '')}/track/{token}", expires_at)
 
 
 def end(conn: Conn, ctx: Context, job_id: UUID) -> None:
