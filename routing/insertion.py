@@ -121,6 +121,8 @@ class Way:
     extra_cost: int
     needs: tuple[Need, ...]
     sentence: str
+    drop_position: int | None = None
+    """As in `Slot`."""
 
 
 def what_would_it_take(
@@ -179,7 +181,7 @@ class _Sayer:
         sentence = f"fits {self.name(slot.vehicle)} at {self.clock(start)}"
         sentence += f" if {' and '.join(conditions)}" if conditions else ""
         sentence += f" with {' and '.join(grants)}" if grants else ""
-        return Way(slot.vehicle, slot.position, start, slot.extra_cost, needs, sentence)
+        return Way(slot.vehicle, slot.position, start, slot.extra_cost, needs, sentence, slot.drop_position)
 
     def _if(self, need: Need) -> str:
         whose = self.name(need.visit or "")
@@ -304,15 +306,12 @@ class _Board:
         """What no time can mend; None where nothing can."""
         needs: list[Need] = []
         asked = self._asked()
+        full = _over_load(self.known, vehicle, self.without[vehicle.id])
         for dimension, amount in enumerate(slot.over_load):
-            if not amount:
-                continue
-            carried = [_amount(load, dimension) for job in asked for load in (job.delivery, job.pickup)]
-            if self.shipment is not None:
-                carried = [_amount(self.shipment.load, dimension)]
-            if amount > max(carried):
-                return None
-            needs.append(Need("less_load", amount, dimension=dimension))
+            if full and full[dimension]:
+                return None  # it carries too much also without this one
+            if amount:
+                needs.append(Need("less_load", amount, dimension=dimension))
         stops = sum(1 for s in self.without[vehicle.id] if s.kind != "reload") + len(asked)
         if vehicle.max_stops is not None and stops > vehicle.max_stops:
             needs.append(Need("more_stops", stops - vehicle.max_stops))
