@@ -33,6 +33,7 @@ log = structlog.get_logger("backend.worker")
 
 TASK_MODULES = [
     "backend.dispatch.road_tasks",
+    "backend.dispatch.tasks",
     "backend.devices.tasks",
     "backend.integration.erp.tasks",
     "backend.integration.webhooks.tasks",

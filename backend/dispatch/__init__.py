@@ -11,11 +11,14 @@ from backend.dispatch.on_the_road import (
     refuse_unreleased,
     verify,
 )
+from backend.dispatch.packed import on_order_cancelled, on_order_packed
 from backend.dispatch.positions import on_position
 
 __all__ = [
     "delivered_by_van",
     "on_loading_changed",
+    "on_order_cancelled",
+    "on_order_packed",
     "on_position",
     "on_shipment_departed",
     "refuse_unreleased",

@@ -21,6 +21,8 @@ from backend.dispatch.shifts import Shift
 from backend.errors import NotFound
 
 STALE = timedelta(minutes=2)
+OVER = ("finished", "cancelled", "broken_down")
+"""Nothing more happens on such a route, and its shift is free."""
 NO_WAY = ("too_far_from_road", "no_road")
 
 
@@ -66,6 +68,9 @@ class Stop:
     done_at: datetime | None
     leg_m: int
     leg_s: int
+    lat: float | None = None
+    """Where it is, where that is not the customer's door."""
+    lon: float | None = None
     job: Job | None = None
 
     @property
@@ -145,15 +150,16 @@ def board(conn: Conn, ctx: Context, day: date | None = None) -> Board:
     day = day or day_of(conn, ctx.site_id, ctx.now)
     shown = routes(conn, ctx.site_id, day=day)
     of_day = shifts.shifts_of_day(conn, ctx.site_id, day)
-    taken = {r.shift.id for r in shown if r.state not in ("broken_down",)}
+    taken = {r.shift.id for r in shown if r.state not in OVER}
+    broken = {r.vehicle.id for r in shown if r.state == "broken_down"}
     return Board(
         day,
         ctx.now,
         [d for d in depots.depots(conn, ctx.site_id) if d.active],
         shown,
         trays(conn, ctx, day, of_day),
-        _vehicles_now(conn, ctx),
-        [s for s in of_day if s.id not in taken and s.ends_at > ctx.now],
+        vehicles_now(conn, ctx),
+        [s for s in of_day if s.id not in taken and s.vehicle_id not in broken and s.ends_at > ctx.now],
     )
 
 
@@ -197,7 +203,7 @@ _ROUTE = """
 
 _STOPS = """
     select id, route_id, position, kind, state, locked, job_id, planned_arrival_at, planned_start_at, planned_leave_at, eta_at,
-           late_s, arrived_at, left_at, done_at, leg_m, leg_s
+           late_s, arrived_at, left_at, done_at, leg_m, leg_s, lat, lon
     from delivery_stop where site_id = %s and route_id = any(%s) and state <> 'skipped' order by position"""
 
 
@@ -268,7 +274,8 @@ def lock_routes(conn: Conn, site_id: UUID, route_ids: Sequence[UUID]) -> list[Ro
     return [found[i] for i in route_ids]
 
 
-def _vehicles_now(conn: Conn, ctx: Context) -> list[VehicleNow]:
+def vehicles_now(conn: Conn, ctx: Context) -> list[VehicleNow]:
+    """Where each vehicle was heard last."""
     with conn.cursor(row_factory=class_row(VehicleNow)) as cur:
         return cur.execute(
             """select n.vehicle_id as id, p.code, n.lat, n.lon, n.at, n.speed_kmh, n.course_deg, n.at < %s as stale

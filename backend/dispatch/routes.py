@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from backend import api
 from backend.api import Ctx, Db, Site, allow
-from backend.dispatch import board, depots, jobs, moves, planning, release, shifts, vehicles
+from backend.dispatch import board, depots, jobs, moves, planning, release, shifts, slots, vehicles
 from backend.errors import Invalid
 from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
 
@@ -591,6 +591,10 @@ class RouteStop(Out):
     done_at: dt.datetime | None
     leg_m: int
     leg_s: int
+    lat: float | None = Field(
+        description="Where it is, where that is not the customer's door: a vehicle that broke down"
+    )
+    lon: float | None
 
 
 class DeliveryRoute(Out):
@@ -654,12 +658,18 @@ def get_delivery_board(conn: Db, ctx: Ctx, day: Day | None = None) -> DeliveryBo
     return DeliveryBoard.model_validate(board.board(conn, ctx, day))
 
 
+@router.get("/delivery-positions", response_model=Page[BoardVehicle])
+def list_delivery_positions(conn: Db, ctx: Ctx) -> Page[BoardVehicle]:
+    """Where the vehicles were heard last: the part of the board that changes every second."""
+    return Page(items=[BoardVehicle.model_validate(v) for v in board.vehicles_now(conn, ctx)])
+
+
 @router.get("/delivery-routes/{route_id}", response_model=DeliveryRoute)
 def get_delivery_route(route_id: UUID, conn: Db, site: Site) -> DeliveryRoute:
     return DeliveryRoute.model_validate(board.route(conn, site, route_id))
 
 
-class SlotLate(BaseModel):
+class SlotLate(Out):
     """A customer who would be reached after the window's end."""
 
     job_id: UUID
@@ -668,13 +678,13 @@ class SlotLate(BaseModel):
     seconds: int
 
 
-class RuleBroken(BaseModel):
+class RuleBroken(Out):
     kind: str = Field(description="over_capacity, outside_window, outside_shift, no_road, missing_skill, ...")
     detail: str
     allowed_anyway: bool = Field(description="A dispatcher may do it all the same (`anyway`)")
 
 
-class JobSlot(BaseModel):
+class JobSlot(Out):
     route_id: UUID
     position: int = Field(description="The job becomes the stop at this position")
     arrival_at: dt.datetime | None
@@ -686,7 +696,7 @@ class JobSlot(BaseModel):
     best: bool
 
 
-class JobSlots(BaseModel):
+class JobSlots(Out):
     """Every place on every route of the day, also those that break a rule."""
 
     slots: list[JobSlot]
@@ -695,7 +705,7 @@ class JobSlots(BaseModel):
 
 @router.get("/delivery-jobs/{delivery_job_id}/slots", response_model=JobSlots)
 def list_delivery_job_slots(delivery_job_id: UUID, conn: Db, ctx: Ctx, day: Day | None = None) -> JobSlots:
-    return moves.slots(conn, ctx, delivery_job_id, day)
+    return JobSlots.model_validate(slots.slots(conn, ctx, delivery_job_id, day))
 
 
 class NewDeliveryRoute(BaseModel):
@@ -817,6 +827,13 @@ def lock_delivery_stop(stop_id: UUID, body: StopLock, conn: Db, ctx: Ctx) -> Del
 def release_delivery_route(route_id: UUID, body: RouteRelease, conn: Db, ctx: Ctx) -> DeliveryRoute:
     """Makes the shipment that is loaded at the door, and tells the customers when to expect it."""
     release.release(conn, ctx, route_id, body.version, door_id=body.door_id)
+    return DeliveryRoute.model_validate(board.route(conn, ctx.site_id, route_id))
+
+
+@router.post("/delivery-routes/{route_id}/withdraw", response_model=DeliveryRoute, dependencies=PLANS)
+def withdraw_delivery_route(route_id: UUID, body: RouteVersion, conn: Db, ctx: Ctx) -> DeliveryRoute:
+    """Takes the release back, while nothing is loaded: a draft again, with its stops."""
+    release.withdraw(conn, ctx, route_id, body.version)
     return DeliveryRoute.model_validate(board.route(conn, ctx.site_id, route_id))
 
 

@@ -32,7 +32,7 @@ class OrderUnderWay(Conflict):
 
 def cancel(conn: Conn, ctx: Context, order_id: UUID, reason: str) -> Order:
     """Everything back; once cancelled, cancelling again changes nothing. Raises NotFound, OrderUnderWay."""
-    from backend import packing, picking, shipping  # they build on orders; cancelling tells them
+    from backend import dispatch, packing, picking, shipping  # they build on orders; cancelling tells them
 
     present = lock_order(conn, ctx.site_id, order_id)
     if present.state == "cancelled":
@@ -51,6 +51,7 @@ def cancel(conn: Conn, ctx: Context, order_id: UUID, reason: str) -> Order:
     picking.follow(conn, ctx, order_id)
     packing.on_order_cancelled(conn, ctx, order_id)
     shipping.on_order_cancelled(conn, ctx, order_id)
+    dispatch.on_order_cancelled(conn, ctx, order_id)
     _tell(conn, ctx, present, reason)
     promises_changed(conn, ctx, [line.item_id for line in present.lines])
     return refresh_state(conn, ctx, order_id)
@@ -62,7 +63,7 @@ def change_line(
     """The line's new quantity in base units; 0 takes the line off. What is packed already is not touched.
 
     Raises ChangedMeanwhile with the present line, OrderUnderWay, Invalid, NotFound."""
-    from backend import picking
+    from backend import dispatch, picking
 
     present = lock_order(conn, ctx.site_id, order_id)
     line = next((x for x in present.lines if x.id == line_id), None)
@@ -103,6 +104,7 @@ def change_line(
     if less < 0:
         return allocate(conn, ctx, order_id, [line.item_id])
     picking.follow(conn, ctx, order_id)
+    dispatch.on_order_packed(conn, ctx, order_id)  # what was still awaited may have been the last
     return refresh_state(conn, ctx, order_id)
 
 

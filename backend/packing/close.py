@@ -53,7 +53,7 @@ def close_carton(
     may_override: bool = False,
 ) -> Carton:
     """Closed, its label printed, its order's shipment made. Raises WeightDiffers, Forbidden (only a lead overrides), Conflict."""
-    from backend import labels, shipping  # both build on packing
+    from backend import dispatch, labels, shipping  # they build on packing
 
     c = lock_carton(conn, ctx.site_id, carton_id)
     if c.state != "open":
@@ -90,6 +90,7 @@ def close_carton(
     )
     labels.print_license_plate(conn, ctx, c.id)
     shipping.on_carton_closed(conn, ctx, c.order_id)
+    dispatch.on_order_packed(conn, ctx, c.order_id)
     note(conn, ctx, c.bench_id, "closed", f"SSCC {c.sscc}", carton_id=c.id)
     announce(conn, ctx.site_id, "tasks", c.id)
     announce(conn, ctx.site_id, "orders", c.order_id)

@@ -21,6 +21,7 @@ TYPES = {
     "order.delivered": "All that a vehicle brought of an order was handed over, with the proof",
     "order.partly_delivered": "Some of it was handed over, the rest was not taken, with the proof",
     "order.refused": "Nothing was taken, with the reason",
+    "delivery.planned": "A vehicle was told to bring it, with the time the customer may expect it",
     "delivery.out_for_delivery": "A vehicle has left with it, with the customer's link",
     "delivery.arriving": "The vehicle is on its way to this customer, with the time and the link",
     "delivery.late": "It is foreseen to come after its window",
