@@ -6,6 +6,7 @@ happens once. `open_router` is the customer's tracking link: whoever has it is l
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -15,8 +16,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from backend import api
 from backend.api import Ctx, Db, Quantity, Site, Who, allow
-from backend.errors import Unavailable
-from backend.paging import Cursor, Limit, Page
+from backend.auth.principals import Principal
+from backend.context import Context
+from backend.db import Conn
+from backend.dispatch import come_back, load, proof, road_views, tracking
+from backend.dispatch import on_the_road as road
+from backend.errors import Forbidden, Invalid, NotFound
+from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
 
 router = api.router(tags=["deliveries"])
 open_router = api.router(tags=["tracking"], open_commands=True)
@@ -45,6 +51,56 @@ READS_PROOFS = allow("driver", "lead", "dispatcher", "integrator")
 
 class Out(BaseModel):
     model_config = ConfigDict(from_attributes=True)
+
+
+guesses = tracking.Guesses()
+
+
+def _own(conn: Conn, ctx: Context, who: Principal, route_id: UUID) -> None:
+    """A driver acts on the routes of their own shifts. Raises Forbidden, NotFound."""
+    r = road.route(conn, ctx.site_id, route_id)
+    if r.driver_id is not None and r.driver_id != who.user_id and not who.may("lead", "dispatcher"):
+        raise Forbidden(f"{r.label} is driven by {r.driver_name}; it is not yours.", driver=r.driver_name)
+
+
+def _own_stop(conn: Conn, ctx: Context, who: Principal, stop_id: UUID) -> None:
+    _own(conn, ctx, who, road.stop(conn, ctx.site_id, stop_id).route_id)
+
+
+def _may_read(conn: Conn, site_id: UUID, who: Principal, proof_id: UUID) -> None:
+    """A driver reads the proofs of their own routes; others are not there for them."""
+    found = proof.proof(conn, site_id, proof_id)
+    if not who.may("lead", "dispatcher", "integrator") and found.driver_id != who.user_id:
+        raise NotFound("There is no such proof of delivery at this site.", field="proof_id")
+
+
+def _shown(conn: Conn, ctx: Context, route_id: UUID) -> DriverRoute:
+    return DriverRoute.model_validate(road_views.view(conn, ctx, route_id))
+
+
+def _proof(conn: Conn, site_id: UUID, proof_id: UUID) -> Proof:
+    return Proof.model_validate(proof.proof(conn, site_id, proof_id))
+
+
+def _photo(photo: Photo | None) -> proof.Photo | None:
+    return None if photo is None else proof.photo_of(photo.type, photo.base64)
+
+
+def _handed_over(line: DeliveredCarton) -> proof.HandedOver:
+    if isinstance(line.delivered, str):
+        return proof.HandedOver(line.sscc, line.delivered, (), line.reason)
+    pieces = tuple(
+        proof.Piece(p.item_id, p.quantity, p.lot, p.serial) for p in line.delivered if p.quantity > 0
+    )
+    return proof.HandedOver(line.sscc, "pieces", pieces, line.reason)
+
+
+def _last(cursor: str | None) -> UUID | None:
+    values = decode_cursor(cursor, 1)
+    try:
+        return UUID(values[0]) if values else None
+    except ValueError as e:
+        raise Invalid("The cursor is of another list; start without it.", field="cursor") from e
 
 
 # --- the driver's day -------------------------------------------------------------------------------------
@@ -182,19 +238,26 @@ class DriverRoute(Out):
 @router.get("/driver/routes", response_model=Page[DriverRoute], dependencies=[DRIVES])
 def list_driver_routes(
     conn: Db,
-    site: Site,
+    ctx: Ctx,
     who: Who,
     day: Annotated[date | None, Query(description="Left out: today, and what is still under way")] = None,
     driver_id: Annotated[UUID | None, Query(description="A lead or dispatcher may name a driver")] = None,
 ) -> Page[DriverRoute]:
     """One's own routes from their release on, the earliest first."""
-    raise Unavailable("Deliveries are not ready yet.")
+    if driver_id is not None and driver_id != who.user_id and not who.may("lead", "dispatcher"):
+        raise Forbidden("Drivers see their own routes.", field="driver_id")
+    asked = driver_id or (
+        None if who.may("lead", "dispatcher") and "driver" not in who.roles else who.user_id
+    )
+    found = road_views.of_driver(conn, ctx, asked, day)
+    return Page(items=[DriverRoute.model_validate(r) for r in found])
 
 
 @router.get("/driver/routes/{route_id}", response_model=DriverRoute, dependencies=[DRIVES])
-def get_driver_route(route_id: UUID, conn: Db, site: Site, who: Who) -> DriverRoute:
+def get_driver_route(route_id: UUID, conn: Db, ctx: Ctx, who: Who) -> DriverRoute:
     """One route in full; drivers see their own."""
-    raise Unavailable("Deliveries are not ready yet.")
+    _own(conn, ctx, who, route_id)
+    return _shown(conn, ctx, route_id)
 
 
 # --- loading and leaving ----------------------------------------------------------------------------------
@@ -235,7 +298,7 @@ class Manifest(Out):
 @router.get("/delivery-routes/{route_id}/manifest", response_model=Manifest)
 def get_manifest(route_id: UUID, conn: Db, site: Site) -> Manifest:
     """In loading order: what is delivered last goes in first."""
-    raise Unavailable("Deliveries are not ready yet.")
+    return Manifest.model_validate(load.manifest(conn, site, route_id))
 
 
 class RouteLoadScan(BaseModel):
@@ -246,7 +309,7 @@ class RouteLoadScan(BaseModel):
 @router.post("/delivery-routes/{route_id}/load", response_model=Manifest, dependencies=[LOADS])
 def load_route(route_id: UUID, body: RouteLoadScan, conn: Db, ctx: Ctx) -> Manifest:
     """A parcel of another route is 409 `wrong-vehicle` with `expected` and `seen`; nothing moves, it is recorded."""
-    raise Unavailable("Deliveries are not ready yet.")
+    return Manifest.model_validate(load.load(conn, ctx, route_id, body.code, body.door))
 
 
 class RouteDeparture(BaseModel):
@@ -262,7 +325,18 @@ class RouteDeparture(BaseModel):
 )
 def depart_route(route_id: UUID, body: RouteDeparture, conn: Db, ctx: Ctx, who: Who) -> DriverRoute:
     """What is loaded is in transit now. 409 with `not_loaded` while the manifest is not complete."""
-    raise Unavailable("Deliveries are not ready yet.")
+    if not who.may("worker", "dispatcher"):
+        _own(conn, ctx, who, route_id)
+    load.depart(
+        conn,
+        ctx,
+        route_id,
+        anyway=body.anyway,
+        reason=body.reason,
+        may_anyway=who.may("lead", "dispatcher"),
+        occurred_at=body.occurred_at,
+    )
+    return _shown(conn, ctx, route_id)
 
 
 # --- at the customer's door -------------------------------------------------------------------------------
@@ -279,7 +353,9 @@ class Arrival(BaseModel):
 @router.post("/delivery-stops/{stop_id}/arrive", response_model=DriverRoute, dependencies=[DRIVES])
 def arrive_at_stop(stop_id: UUID, body: Arrival, conn: Db, ctx: Ctx, who: Who) -> DriverRoute:
     """By hand, where the geofence has not said it yet. Twice is once."""
-    raise Unavailable("Deliveries are not ready yet.")
+    _own_stop(conn, ctx, who, stop_id)
+    r = road.arrive(conn, ctx, stop_id, occurred_at=body.occurred_at)
+    return _shown(conn, ctx, r.id)
 
 
 class Photo(BaseModel):
@@ -365,7 +441,19 @@ class Proof(Out):
 )
 def deliver_at_stop(stop_id: UUID, body: HandOver, conn: Db, ctx: Ctx, who: Who) -> Proof:
     """Handed over, whole or in part. 409 `more-than-aboard` where it says more than the van has."""
-    raise Unavailable("Deliveries are not ready yet.")
+    _own_stop(conn, ctx, who, stop_id)
+    cartons = [_handed_over(line) for line in body.lines]
+    evidence = proof.Evidence(
+        receiver_name=body.receiver_name,
+        signature_svg=body.signature_svg,
+        photo=_photo(body.photo),
+        scanned=tuple(body.scanned),
+        note=body.note,
+        lat=body.lat,
+        lon=body.lon,
+        occurred_at=body.occurred_at,
+    )
+    return _proof(conn, ctx.site_id, proof.deliver(conn, ctx, stop_id, cartons, evidence))
 
 
 class Failure(BaseModel):
@@ -380,7 +468,11 @@ class Failure(BaseModel):
 @router.post("/delivery-stops/{stop_id}/fail", response_model=Proof, status_code=201, dependencies=[DRIVES])
 def fail_at_stop(stop_id: UUID, body: Failure, conn: Db, ctx: Ctx, who: Who) -> Proof:
     """Refused as a whole, or nobody there: the goods stay aboard and come back."""
-    raise Unavailable("Deliveries are not ready yet.")
+    _own_stop(conn, ctx, who, stop_id)
+    evidence = proof.Evidence(
+        photo=_photo(body.photo), lat=body.lat, lon=body.lon, occurred_at=body.occurred_at
+    )
+    return _proof(conn, ctx.site_id, proof.fail(conn, ctx, stop_id, body.outcome, body.reason, evidence))
 
 
 # --- coming back ------------------------------------------------------------------------------------------
@@ -394,7 +486,10 @@ class TakeOverScan(BaseModel):
 @router.post("/delivery-stops/{stop_id}/take-over", response_model=DriverRoute, dependencies=[DRIVES])
 def take_over_at_stop(stop_id: UUID, body: TakeOverScan, conn: Db, ctx: Ctx, who: Who) -> DriverRoute:
     """A carton from the van that broke down, scanned onto this one."""
-    raise Unavailable("Deliveries are not ready yet.")
+    _own_stop(conn, ctx, who, stop_id)
+    then = replace(ctx, now=road.moment(ctx, body.occurred_at, None))
+    r = come_back.take_over(conn, then, stop_id, body.code)
+    return _shown(conn, ctx, r.id)
 
 
 class UnloadedScan(BaseModel):
@@ -416,7 +511,8 @@ class Unloaded(Out):
 @router.post("/delivery-routes/{route_id}/unload", response_model=Unloaded, dependencies=[LOADS])
 def unload_route(route_id: UUID, body: UnloadedScan, conn: Db, ctx: Ctx) -> Unloaded:
     """Refused goods go to quarantine; what met nobody stands ready for a further attempt."""
-    raise Unavailable("Deliveries are not ready yet.")
+    done = come_back.unload(conn, ctx, route_id, body.code, quantity=body.quantity, place=body.place)
+    return Unloaded.model_validate({**done.__dict__, "route": _shown(conn, ctx, route_id)})
 
 
 class RouteEnd(BaseModel):
@@ -430,7 +526,17 @@ class RouteEnd(BaseModel):
 @router.post("/delivery-routes/{route_id}/finish", response_model=DriverRoute, dependencies=[LOADS])
 def finish_route(route_id: UUID, body: RouteEnd, conn: Db, ctx: Ctx, who: Who) -> DriverRoute:
     """Nothing is aboard any more and no stop is open. 409 with `aboard` and `open_stops` where that is not so."""
-    raise Unavailable("Deliveries are not ready yet.")
+    if not who.may("worker", "dispatcher"):
+        _own(conn, ctx, who, route_id)
+    come_back.finish(
+        conn,
+        ctx,
+        route_id,
+        anyway=body.anyway,
+        reason=body.reason,
+        may_anyway=who.may("lead", "dispatcher"),
+    )
+    return _shown(conn, ctx, route_id)
 
 
 # --- proofs, events, tracks -------------------------------------------------------------------------------
@@ -448,12 +554,35 @@ def list_delivery_proofs(
     cursor: Cursor = None,
 ) -> Page[Proof]:
     """The newest first. Drivers see those of their own routes."""
-    raise Unavailable("Deliveries are not ready yet.")
+    before = _last(cursor)
+    driver_id = None if who.may("lead", "dispatcher", "integrator") else who.user_id
+    rows = proof.proofs(
+        conn,
+        """ and (%s::uuid is null or p.job_id = %s) and (%s::uuid is null or j.order_id = %s)
+            and (%s::uuid is null or s.route_id = %s) and (%s::uuid is null or h.driver_id = %s)
+            and (%s::uuid is null or p.id < %s) order by p.id desc limit %s""",
+        [
+            site,
+            job_id,
+            job_id,
+            order_id,
+            order_id,
+            route_id,
+            route_id,
+            driver_id,
+            driver_id,
+            before,
+            before,
+            limit + 1,
+        ],
+    )
+    return page_of(rows, limit, lambda p: [p.id], Proof.model_validate)
 
 
 @router.get("/delivery-proofs/{proof_id}", response_model=Proof, dependencies=[READS_PROOFS])
 def get_delivery_proof(proof_id: UUID, conn: Db, site: Site, who: Who) -> Proof:
-    raise Unavailable("Deliveries are not ready yet.")
+    _may_read(conn, site, who, proof_id)
+    return _proof(conn, site, proof_id)
 
 
 @router.get(
@@ -463,7 +592,10 @@ def get_delivery_proof(proof_id: UUID, conn: Db, site: Site, who: Who) -> Proof:
     dependencies=[READS_PROOFS],
 )
 def get_delivery_photo(proof_id: UUID, conn: Db, site: Site, who: Who) -> Response:
-    raise Unavailable("Deliveries are not ready yet.")
+    _may_read(conn, site, who, proof_id)
+    found = proof.photo(conn, site, proof_id)
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=86400"}
+    return Response(found.data, media_type=found.type, headers=headers)
 
 
 class DeliveryEvent(Out):
@@ -487,7 +619,10 @@ def list_delivery_events(
     cursor: Cursor = None,
 ) -> Page[DeliveryEvent]:
     """The newest first."""
-    raise Unavailable("Deliveries are not ready yet.")
+    rows = road_views.events(
+        conn, site, route_id=route_id, job_id=job_id, before=_last(cursor), limit=limit + 1
+    )
+    return page_of(rows, limit, lambda e: [e.id], DeliveryEvent.model_validate)
 
 
 class TrackPoint(Out):
@@ -521,8 +656,8 @@ class VehicleTrack(Out):
 
 
 @router.get("/vehicle-tracks", response_model=VehicleTrack)
-def get_vehicle_track(conn: Db, site: Site, route_id: UUID) -> VehicleTrack:
-    raise Unavailable("Deliveries are not ready yet.")
+def get_vehicle_track(conn: Db, ctx: Ctx, route_id: UUID) -> VehicleTrack:
+    return VehicleTrack.model_validate(road_views.track(conn, ctx, route_id))
 
 
 # --- the customer's link ----------------------------------------------------------------------------------
@@ -543,7 +678,9 @@ class TrackingLink(Out):
     dependencies=[allow("lead", "dispatcher", "integrator")],
 )
 def make_tracking_link(delivery_job_id: UUID, conn: Db, ctx: Ctx, request: Request) -> TrackingLink:
-    raise Unavailable("Deliveries are not ready yet.")
+    link = tracking.make_link(conn, ctx, delivery_job_id)
+    url = link.url if "://" in link.url else f"{str(request.base_url).rstrip('/')}{link.url}"
+    return TrackingLink(url=url, token=link.token, expires_at=link.expires_at)
 
 
 class TrackingVehicle(Out):
@@ -579,6 +716,18 @@ class Tracking(Out):
 
 
 @open_router.get("/tracking/{token}", response_model=Tracking)
-def follow_delivery(token: Annotated[str, Field(max_length=200)], conn: Db, response: Response) -> Tracking:
+def follow_delivery(
+    token: Annotated[str, Field(max_length=200)], conn: Db, request: Request, response: Response
+) -> Tracking:
     """No log-in. 404: no such link; 410: the delivery is over."""
-    raise Unavailable(f"Deliveries are not ready yet ({datetime.now(UTC):%H:%M}).")
+    address = request.client.host if request.client else ""
+    guesses.check(address)
+    try:
+        found = tracking.follow(conn, token, datetime.now(UTC))
+    except NotFound:
+        guesses.wrong(address)
+        raise
+    response.headers.update(
+        {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+    )
+    return Tracking.model_validate(found)
