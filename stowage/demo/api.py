@@ -66,6 +66,9 @@ class Account:
     def post(self, path: str, body: Json | None = None) -> Json:
         return self._step("POST", path, body or {}, {})
 
+    def patch(self, path: str, body: Json) -> Json:
+        return self._step("PATCH", path, body, {})
+
     def _step(self, method: str, path: str, body: Json | None, query: Json) -> Json:
         key, pause_s, failures = str(uuid.uuid4()), 0.5, 0
         while True:

@@ -18,6 +18,7 @@ from stowage.demo.catalog import Item, catalog
 from stowage.demo.crm import Crm
 from stowage.demo.loads import partner_of
 from stowage.demo.pace import Pace
+from stowage.demo.shops import FAR_AWAY, FEAST, HEAVIEST_VAN_G, HURRY, ISLAND, NOWHERE, shop_of
 from stowage.demo.truth import Truth
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,13 @@ ENOUGH_ORDERS = 7
 """With so many still to pick, customers wait: two people pick them."""
 HEAVIEST_ORDER_G = Decimal(20_000)
 FIRST_ORDERS = 4
+WATER = "GRC-WATER-6"
+SHARE_BY_CARRIER = 0.5
+"""Of the web shop's orders: those from another town."""
+SHARE_WITH_WINDOW = 0.4
+TROUBLE_AFTER, TROUBLE_EVERY = 3, 5
+"""So many orders, and then each so many, one that no van can serve; of each kind one waits at a time."""
+TROUBLE_AGAIN_S = 1800.0
 
 
 def basket(chance: random.Random, customer: str, recommends: Callable[[str], bool]) -> list[tuple[Item, int]]:
@@ -70,6 +78,8 @@ class CrmCustomers:
         self._api, self._crm, self._truth, self._pace, self._chance = integrator, crm, truth, pace, chance
         self._has_token = False
         self._made = 0
+        self._trouble = 0
+        self._trouble_at: dict[str, float] = {}
 
     def buy(self) -> None:
         if not self._has_token:
@@ -87,15 +97,16 @@ class CrmCustomers:
 
     def _order(self) -> None:
         customer = "C-CLINIC" if self._chance.random() < 0.35 else self._chance.choice(list(BUYS))
+        ship_to, due_at = self._where(customer)
         goods = basket(self._chance, customer, self._crm.recommends)
+        if self._made >= TROUBLE_AFTER and (self._made - TROUBLE_AFTER) % TROUBLE_EVERY == 0:
+            customer, ship_to, goods = self._in_trouble(customer, ship_to, goods)
         if not goods:
             return
         number = f"CRM-{self._chance.randrange(10**7):07d}"
-        due_at = datetime.now(UTC) + timedelta(hours=self._chance.choice((2, 4, 6, 24)))
-        who = partner_of(customer)
         body: dict[str, Any] = {
             "source": "crm", "external_number": number, "customer_code": customer, "due_at": due_at.isoformat(),
-            "priority": self._chance.choice((3, 5, 5, 5, 7)), "ship_to": {"name": who.name, "city": who.city},
+            "priority": self._chance.choice((3, 5, 5, 5, 7)), "ship_to": {k: str(v) for k, v in ship_to.items()},
             "lines": [{"sku": i.sku, "quantity": str(n)} for i, n in goods],
         }  # fmt: skip
         try:
@@ -107,6 +118,45 @@ class CrmCustomers:
         self._truth.note(
             "ordered", order=made["number"], customer=customer, by="crm", goods={i.sku: n for i, n in goods}
         )
+
+    def _where(self, customer: str) -> tuple[dict[str, Any], datetime]:
+        """One of the customer's shops, sometimes with the hours in which somebody is there; the first order and web orders from
+        afar go with a carrier."""
+        now = datetime.now(UTC)
+        due_at = now + timedelta(hours=self._chance.choice((4, 6, 8, 24)))
+        far = customer == "C-WEB" and self._chance.random() < SHARE_BY_CARRIER
+        if far or self._made == 0:
+            who = partner_of(customer)
+            return {"name": who.name, "city": self._chance.choice(FAR_AWAY), "method": "carrier"}, due_at
+        ship_to: dict[str, Any] = dict(shop_of(customer, self._chance).ship_to)
+        ship_to["service_min"] = self._chance.choice((2, 3, 3, 5))
+        if self._chance.random() < SHARE_WITH_WINDOW:
+            opens = now + timedelta(minutes=self._chance.choice((0, 10, 20, 40)))
+            ship_to["window_from"] = opens.isoformat()
+            ship_to["window_until"] = (opens + timedelta(hours=self._chance.choice((3, 4, 6)))).isoformat()
+        return ship_to, due_at
+
+    def _in_trouble(
+        self, customer: str, ship_to: dict[str, Any], goods: list[tuple[Item, int]]
+    ) -> tuple[str, dict[str, Any], list[tuple[Item, int]]]:
+        """The next kind of trouble of which none is waiting; else the order as it is."""
+        kinds: list[dict[str, Any]] = [NOWHERE, HURRY, ISLAND, FEAST]
+        self._trouble += 1
+        trouble = kinds[(self._trouble - 1) % len(kinds)]
+        waits = self._api.get("/delivery-jobs", q=trouble["name"], state=["to_review", "ready"], limit=1)[
+            "items"
+        ]
+        if waits or time.monotonic() < self._trouble_at.get(trouble["name"], 0.0):
+            return customer, ship_to, goods
+        self._trouble_at[trouble["name"]] = time.monotonic() + TROUBLE_AGAIN_S / self._pace.speed
+        if trouble is FEAST:
+            water = next(i for i in catalog().items if i.sku == WATER)
+            return "C-MARKT", dict(FEAST), [(water, int(HEAVIEST_VAN_G // water.weight_g) + 1)]
+        if trouble is HURRY:
+            now = datetime.now(UTC)
+            soon = {"window_from": now.isoformat(), "window_until": (now + timedelta(minutes=2)).isoformat()}
+            return customer, {**HURRY, **soon}, goods
+        return customer, dict(trouble), goods
 
 
 class PhoneCustomers:

@@ -16,6 +16,7 @@ from threading import Lock
 import structlog
 
 from device_drivers.emulator import (
+    EmulatedGps,
     EmulatedModbus,
     EmulatedReader,
     EmulatedScale,
@@ -30,6 +31,7 @@ from stowage.config import Settings
 from stowage.demo import building
 from stowage.demo.pace import Pace
 from stowage.demo.seed import AGENTS, World, device_path
+from stowage.demo.shops import DEPOT, VANS
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +53,8 @@ class Devices:
         self._settings, self._world = settings, world
         self.scene = Scene()
         self.readers: dict[str, EmulatedReader] = {}
+        self.gps: dict[str, EmulatedGps] = {}
+        """By the van's code."""
         self.in_use: dict[str, Lock] = {}
 
     def __enter__(self) -> Devices:
@@ -64,7 +68,10 @@ class Devices:
         self._link("bench-1-scale", self.scale)
         self.cold = EmulatedModbus()
         self.cold.serve(self._world.modbus_port)
-        self.in_use = {name: Lock() for name in [*self.readers, "bench", "cold"]}
+        for n, van in enumerate(VANS):
+            self.gps[van.code] = EmulatedGps(DEPOT.lat, DEPOT.lon, cold_start_s=6, seed=self._world.seed + n)
+            self._link(van.gps, self.gps[van.code])
+        self.in_use = {name: Lock() for name in [*self.readers, "bench", "cold", *self.gps]}
         self._park_a_pallet()
         return self
 
@@ -74,6 +81,7 @@ class Devices:
             self.scanner.close,
             self.scale.close,
             self.cold.close,
+            *(g.close for g in self.gps.values()),
         ]
         for close in closes:
             close()
@@ -119,6 +127,12 @@ def mishaps(d: Devices) -> list[Mishap]:
         Mishap("the cold room's sensor answers nonsense", "cold", 6, lambda: d.cold.garble(CLIMATE_UNIT), lambda: d.cold.revive(CLIMATE_UNIT)),
         Mishap("the cold room's cable comes loose", "cold", 6, d.cold.unplug, d.cold.plug_in),
     ]  # fmt: skip
+    for code, gps in d.gps.items():
+        found += [
+            Mishap(f"the GPS of {code} loses the sky", code, 20, gps.lose_sky, gps.see_sky),
+            Mishap(f"the GPS of {code} stammers", code, 0, gps.send_cut_short),
+            Mishap(f"the GPS cable of {code} comes loose", code, 8, gps.unplug, gps.plug_in),
+        ]
     for code, reader in d.readers.items():
         found += [
             Mishap(f"{code} is pulled out and put back", code, 1, reader.drop_connection),

@@ -152,6 +152,8 @@ class Lead:
     def _depart(self) -> None:
         carried = {sscc for f in self._truth.of("carried_out") for sscc in f["cartons"]}
         for shipment in self._api.pages("/shipments", state="loading"):
+            if shipment["vehicle_id"] is not None:
+                continue  # a van: its driver departs
             complete = all(o["state"] == "loaded" for o in shipment["orders"])
             if complete and shipment["cartons"] and all(c["sscc"] in carried for c in shipment["cartons"]):
                 self._api.post(f"/shipments/{shipment['id']}/depart", {})

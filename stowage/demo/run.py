@@ -22,10 +22,13 @@ from stowage.demo.cold_room import ColdRoom
 from stowage.demo.crm import Crm
 from stowage.demo.customers import CrmCustomers, PhoneCustomers
 from stowage.demo.devices import Devices, one_mishap
+from stowage.demo.dispatcher import Dispatcher
 from stowage.demo.doors import Doors
+from stowage.demo.drivers import Driver
 from stowage.demo.lead import Lead
 from stowage.demo.pace import Pace, Stopped
 from stowage.demo.seed import ACCOUNTS, read_world
+from stowage.demo.shops import VANS
 from stowage.demo.suppliers import INBOUND, Suppliers, Trucks, unload_at
 from stowage.demo.truth import Truth
 from stowage.demo.workers import Hall, Worker
@@ -99,6 +102,12 @@ def _actors(
     ):
         yield name, Worker(account(name), duties, hall, bench, doors, cold, truth, pace, chance(name)).work
     yield "lena", Lead(lena, trucks, doors, truth, pace, chance("lena")).work
+    yield "dora", Dispatcher(account("dora"), lena, pace).work
+    for van in VANS:
+        yield (
+            van.driver,
+            Driver(account(van.driver), van, devices.gps[van.code], truth, pace, chance(van.driver)).work,
+        )
     yield "crm customers", CrmCustomers(account("ivan"), crm, truth, pace, chance("crm")).buy
     yield "phone customers", PhoneCustomers(lambda: erp_url(settings), crm, truth, pace, chance("phone")).buy
     yield "cold room", cold.breathe

@@ -246,7 +246,9 @@ class Worker:
         return self._load(at_least=2)
 
     def _load(self, at_least: int = 1) -> bool:
-        """Up to three shipments in one walk to the door."""
+        """The van of a released route, the last stop's cartons first; else up to three shipments of carriers in one walk to
+        the door. What a van brings waits for its route."""
+        waits, route_of = self._deliveries()
         shipments = [
             *self._api.pages("/shipments", state="planned"),
             *self._api.pages("/shipments", state="loading"),
@@ -254,6 +256,17 @@ class Worker:
         with ExitStack() as mine:
             chosen = []
             for shipment in reversed(shipments):
+                route_id = next(
+                    (route_of[o["order_id"]] for o in shipment["orders"] if o["order_id"] in route_of), None
+                )
+                if shipment["vehicle_id"] and route_id:
+                    if mine.enter_context(self._hall.take(shipment["id"])) and self._load_van(
+                        shipment, route_id
+                    ):
+                        return True
+                    continue
+                if any(o["order_id"] in waits for o in shipment["orders"]):
+                    continue
                 packed = all(o["state"] in ("packed", "loaded") for o in shipment["orders"])
                 ready = [c["sscc"] for c in shipment["cartons"] if c["state"] == "closed"]
                 if not packed or not ready:
@@ -267,6 +280,43 @@ class Worker:
             self._carry_out(chosen)
             return True
 
+    def _deliveries(self) -> tuple[set[str], dict[str, str]]:
+        """Orders that wait for a van's route, and those whose route is released, with it."""
+        waits: set[str] = set()
+        route_of: dict[str, str] = {}
+        for job in self._api.pages(
+            "/delivery-jobs", state=["to_review", "ready", "planned", "released"], limit=200
+        ):
+            if job["state"] == "released" and job["route_id"]:
+                route_of[job["order_id"]] = job["route_id"]
+            else:
+                waits.add(job["order_id"])
+        return waits, route_of
+
+    def _load_van(self, shipment: dict[str, Any], route_id: str) -> bool:
+        """In the order of the manifest, through the door, past its portal."""
+        manifest = self._api.get(f"/delivery-routes/{route_id}/manifest")
+        left = [c["sscc"] for c in manifest["cartons"] if c["loaded_at"] is None and c["state"] == "closed"]
+        if not left or manifest["state"] not in ("released", "loading"):
+            return False
+        self._go(BENCH)
+        self._go(DOCK_OUT)
+        for sscc in left:
+            if self._chance.random() >= SHARE_NOT_SCANNED:
+                self._scan_onto_van(route_id, sscc)
+                self._pace.wait(1)
+        self._through_the_door([shipment], left)
+        for carton in self._api.get(f"/delivery-routes/{route_id}/manifest")["cartons"]:
+            if carton["loaded_at"] is None and carton["sscc"] in left:
+                self._scan_onto_van(route_id, carton["sscc"])  # neither scanned nor heard
+        return True
+
+    def _scan_onto_van(self, route_id: str, sscc: str) -> None:
+        try:
+            self._api.post(f"/delivery-routes/{route_id}/load", {"code": sscc, "door": DOCK_OUT})
+        except Refused as refused:
+            log.info("load_refused", sscc=sscc, why=str(refused))
+
     def _carry_out(self, shipments: list[tuple[dict[str, Any], list[str]]]) -> None:
         self._go(BENCH)
         self._go(DOCK_OUT)
@@ -276,20 +326,20 @@ class Worker:
                 if self._chance.random() >= SHARE_NOT_SCANNED:
                     self._scan_onto(shipment, sscc)
                     self._pace.wait(1)
-        length = len(catalog().gs1_company_prefix)
-        self._doors.carry_out(DOCK_OUT, [sscc96_hex(sscc, length) for sscc in cartons])
-        self._truth.note(
-            "carried_out",
-            shipments=[s["number"] for s, _ in shipments],
-            cartons=cartons,
-            by=self._api.username,
-        )
-        self._pace.really(1)
+        self._through_the_door([s for s, _ in shipments], cartons)
         for shipment, ready in shipments:
             present = self._api.get(f"/shipments/{shipment['id']}")
             for carton in present["cartons"]:
                 if carton["sscc"] in ready and carton["state"] == "closed":
                     self._scan_onto(shipment, carton["sscc"])  # neither scanned nor heard
+
+    def _through_the_door(self, shipments: list[dict[str, Any]], cartons: list[str]) -> None:
+        length = len(catalog().gs1_company_prefix)
+        self._doors.carry_out(DOCK_OUT, [sscc96_hex(sscc, length) for sscc in cartons])
+        self._truth.note(
+            "carried_out", shipments=[s["number"] for s in shipments], cartons=cartons, by=self._api.username
+        )
+        self._pace.really(1)
 
     def _scan_onto(self, shipment: dict[str, Any], sscc: str) -> None:
         try:
