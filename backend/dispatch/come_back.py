@@ -397,6 +397,7 @@ def _missing(conn: Conn, ctx: Context, r: RoadRoute, rows: Sequence[AboardRow], 
                 [ctx.site_id, job_id],
             )
             tracking.end(conn, ctx, job_id)
+        orders.refresh_state(conn, ctx, row[0])  # it is not over any more
         orders.allocate(conn, ctx, row[0])
 
 
