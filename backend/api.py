@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,6 +25,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from psycopg_pool import ConnectionPool
 from pydantic import Field as PydanticField
 from pydantic import PlainSerializer
 
@@ -70,22 +71,43 @@ class NoSiteYet(Conflict):
 # --- dependencies -----------------------------------------------------------------------------------------
 
 
-def _connection(request: Request) -> Iterator[Conn]:
+# What needs no database runs on the event loop: a hop to a thread and back costs more than the work itself.
+
+
+async def _connection(request: Request) -> AsyncIterator[Conn]:
     command_conn: Conn | None = getattr(request.state, "conn", None)
     if command_conn is not None:
         yield command_conn
         return
-    with request.app.state.pool.connection() as conn:
-        conn.execute("set transaction read only")
+    pool = request.app.state.pool
+    conn = await to_thread.run_sync(_take_for_reading, pool)
+    try:
         yield conn
+    finally:
+        with anyio.CancelScope(shield=True):
+            await to_thread.run_sync(_give_back, pool, conn)
+
+
+def _take_for_reading(pool: ConnectionPool[Conn]) -> Conn:
+    conn = pool.getconn()
+    try:
+        conn.execute("set transaction read only")
+    except BaseException:
+        _give_back(pool, conn)
+        raise
+    return conn
 
 
 Db = Annotated[Conn, Depends(_connection)]
 
 
-def _principal(request: Request, conn: Db) -> Principal:
+async def _principal(request: Request, conn: Db) -> Principal:
     known: Principal | None = getattr(request.state, "principal", None)
-    return known or authenticate(conn, request.headers.get("authorization"), datetime.now(UTC))
+    if known is not None:
+        return known
+    return await to_thread.run_sync(
+        authenticate, conn, request.headers.get("authorization"), datetime.now(UTC)
+    )
 
 
 Who = Annotated[Principal, Depends(_principal)]
@@ -94,7 +116,7 @@ Who = Annotated[Principal, Depends(_principal)]
 def allow(*roles: str) -> Any:
     """`dependencies=[allow("lead")]`: one of these roles, or admin, is needed."""
 
-    def check(who: Who) -> None:
+    async def check(who: Who) -> None:
         if not who.may(*roles):
             raise Forbidden(
                 f"This needs the role {' or '.join(roles)}; {who.username} has {', '.join(sorted(who.roles))}.",
@@ -104,7 +126,7 @@ def allow(*roles: str) -> Any:
     return Depends(check)
 
 
-def _site(
+async def _site(
     who: Who,
     conn: Db,
     site_id: Annotated[UUID | None, Query(description="Needed only where you see several sites")] = None,
@@ -113,6 +135,10 @@ def _site(
         if site_id not in (None, who.site_id):
             raise NotFound("There is no such site for you.", field="site_id")
         return who.site_id
+    return await to_thread.run_sync(_one_of_several, conn, site_id)
+
+
+def _one_of_several(conn: Conn, site_id: UUID | None) -> UUID:
     if site_id is not None:
         if conn.execute("select 1 from site where id = %s", [site_id]).fetchone() is None:
             raise NotFound("There is no such site.", field="site_id")
@@ -128,7 +154,7 @@ def _site(
 Site = Annotated[UUID, Depends(_site)]
 
 
-def _context(
+async def _context(
     request: Request,
     who: Who,
     site: Site,
@@ -144,7 +170,7 @@ Ctx = Annotated[Context, Depends(_context)]
 # --- commands ---------------------------------------------------------------------------------------------
 
 
-def _idempotency_key(
+async def _idempotency_key(
     idempotency_key: Annotated[
         str,
         Header(
@@ -230,51 +256,65 @@ def _said_in_the_log(request: Request, route: str) -> Iterator[dict[str, Any]]:
 
 
 async def _run_command(request: Request, handler: Handler, route: str | None) -> Response:
-    limiter: anyio.CapacityLimiter = request.app.state.command_limiter
     body = await request.body()
-    pool = request.app.state.pool
-    conn: Conn = await to_thread.run_sync(pool.getconn, limiter=limiter)
-    try:
-        for attempt in range(1, 5):
-            try:
-                return await _try_command(request, handler, route, body, conn)
-            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
-                log.info("command_repeated_after_deadlock", route=route, attempt=attempt)
-                if attempt == 4:
-                    raise
-        raise AssertionError("unreachable")
-    finally:
-        request.state.conn = None
-        with anyio.CancelScope(shield=True):
-            await to_thread.run_sync(_give_back, pool, conn, limiter=limiter)
+    for attempt in range(1, 5):
+        try:
+            return await _try_command(request, handler, route, body)
+        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
+            log.info("command_repeated_after_deadlock", route=route, attempt=attempt)
+            if attempt == 4:
+                raise
+    raise AssertionError("unreachable")
 
 
-def _give_back(pool: Any, conn: Conn) -> None:
+def _give_back(pool: ConnectionPool[Conn], conn: Conn) -> None:
     if not conn.closed:
         conn.rollback()
     pool.putconn(conn)
 
 
-async def _try_command(
-    request: Request, handler: Handler, route: str | None, body: bytes, conn: Conn
-) -> Response:
+async def _try_command(request: Request, handler: Handler, route: str | None, body: bytes) -> Response:
+    """One transaction, in three visits to a thread: begin with the key, the endpoint itself, and the end."""
     limiter: anyio.CapacityLimiter = request.app.state.command_limiter
     key = request.headers.get("idempotency-key")
-    request.state.conn = conn
+    pool = request.app.state.pool
+    conn: Conn | None = None
+
+    def begin() -> Response | None:
+        nonlocal conn
+        conn = pool.getconn()
+        return _begin(request, conn, route, key, body)
+
+    def end() -> None:
+        assert conn is not None
+        try:
+            _finish(request, conn, route, key, response, keep)
+        finally:
+            give_back()
+
+    def give_back() -> None:
+        nonlocal conn
+        taken, conn = conn, None
+        if taken is not None:
+            _give_back(pool, taken)
+
     try:
-        stored = await to_thread.run_sync(_begin, request, conn, route, key, body, limiter=limiter)
+        stored = await to_thread.run_sync(begin, limiter=limiter)
         if stored is not None:
             return stored
-        response = await handler(request)
-        keep = response.status_code < 400
-    except RefusedButRecorded as e:
-        response, keep = JSONResponse(e.problem(), e.status, media_type=PROBLEM_JSON), True
-    except BaseException:
-        with anyio.CancelScope(shield=True):
-            await to_thread.run_sync(conn.rollback, limiter=limiter)
-        raise
-    await to_thread.run_sync(_finish, request, conn, route, key, response, keep, limiter=limiter)
-    return response
+        request.state.conn = conn
+        try:
+            response = await handler(request)
+            keep = response.status_code < 400
+        except RefusedButRecorded as e:
+            response, keep = JSONResponse(e.problem(), e.status, media_type=PROBLEM_JSON), True
+        await to_thread.run_sync(end, limiter=limiter)
+        return response
+    finally:
+        request.state.conn = None
+        if conn is not None:
+            with anyio.CancelScope(shield=True):
+                await to_thread.run_sync(give_back, limiter=limiter)
 
 
 def _begin(request: Request, conn: Conn, route: str | None, key: str | None, body: bytes) -> Response | None:
