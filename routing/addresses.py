@@ -259,11 +259,12 @@ class Addresses:
                 for key, likeness in _spellings([w.text for w in run]):
                     if len(key) > 2:
                         runs.setdefault(key, []).append((begin, end, likeness))
-        streets = self._streets(list(runs))
+        named = [(*run, street) for key, street in self._streets(list(runs)) for run in runs[key]]
         found = [
             _read(words, begin, end, street, likeness)
-            for key, street in streets
-            for begin, end, likeness in runs[key]
+            for begin, end, likeness, street in named
+            # Alte Landstrasse is not Landstrasse
+            if not any(b <= begin and end <= e and e - b > end - begin for b, e, *_ in named)
         ]
         if any(r.number is not None for r in found):
             return found

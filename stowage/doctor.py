@@ -20,7 +20,8 @@ from urllib.parse import unquote, urlsplit
 
 import psycopg
 
-from stowage.config import NO_ERP, Settings, without_password
+from routing.geo import Point
+from stowage.config import NO_ERP, NO_ROADS, Settings, without_password
 from stowage.parts import PartFailed
 from stowage.parts.broker import can_log_in, find_mosquitto
 from stowage.parts.node import find_node
@@ -244,6 +245,66 @@ def _erp_log_in(url: str, shown: str) -> Iterator[Finding]:
         yield fail("erp", f"{shown} refuses ({e}); postings wait. Check STOWAGE_ERP_URL")
 
 
+def roads(settings: Settings) -> Iterator[Finding]:
+    if settings.roads_url == NO_ROADS:
+        yield note("roads", "none; deliveries cannot be planned")
+        return
+    if settings.roads_url is None:
+        from stowage.parts.roads import OSRM
+
+        where = settings.map_dir or "central Helsinki"
+        yield ok("roads", f"embedded OSRM {OSRM.version}, map: {where}; `stowage run` fetches and starts it")
+        return
+    from routing.roads import Roads, RoadsDown, RoadsRefused
+
+    server = Roads(settings.roads_url, timeout_s=5)
+    middle = _middle_of_the_map(settings)
+    try:
+        snap = server.nearest(middle or Point(0, 0))
+        far = middle is not None and snap.snap_m > 20_000
+        if far:
+            yield fail(
+                "roads",
+                f"{settings.roads_url} has other roads than the map: the next is {snap.snap_m // 1000} km away",
+            )
+        else:
+            yield ok("roads", f"{settings.roads_url} answers")
+    except (RoadsDown, RoadsRefused) as e:
+        yield fail("roads", str(e))
+    finally:
+        server.close()
+
+
+def map_folder(settings: Settings) -> Iterator[Finding]:
+    if settings.map_dir is None:
+        if settings.roads_url not in (None, NO_ROADS):
+            yield note(
+                "map", "none: no picture and no addresses; `stowage roads build`, then set STOWAGE_MAP_DIR"
+            )
+        return
+    from routing.addresses import Addresses, AddressesUnreadable
+    from routing.map_tiles import MapTiles, MapUnreadable
+
+    try:
+        info = MapTiles.open(settings.map_dir / "tiles.mbtiles").info
+        Addresses.open(settings.map_dir / "addresses.sqlite")
+        yield ok("map", f"{info.name} in {settings.map_dir}")
+    except (MapUnreadable, AddressesUnreadable) as e:
+        yield fail("map", str(e))
+
+
+def _middle_of_the_map(settings: Settings) -> Point | None:
+    from routing.map_tiles import MapTiles, MapUnreadable
+
+    if settings.map_dir is None:
+        return None
+    try:
+        lon, lat = MapTiles.open(settings.map_dir / "tiles.mbtiles").info.center
+    except MapUnreadable:
+        return None
+    return Point(lat, lon)
+
+
 def screens(settings: Settings) -> Iterator[Finding]:
     if settings.web_root is not None:
         there = (settings.web_root / "index.html").is_file()
@@ -274,6 +335,8 @@ CHECKS: dict[str, Callable[[Settings], Iterator[Finding]]] = {
     "database": database_health,
     "broker": broker,
     "erp": erp,
+    "roads": roads,
+    "map": map_folder,
     "screens": screens,
     "edge": agents,
 }

@@ -19,8 +19,10 @@ from pathlib import Path
 
 import routing
 from routing import address_build, map_tiles
+from stowage.config import Settings
 from stowage.parts import PartFailed
-from stowage.parts.roads import OSRM, ROADS, Say, run_step
+from stowage.parts.roads import OSRM, ROADS, Say, fetch_programs, run_step
+from stowage.parts.tryton import default_cache_dir
 
 BUILD_PATIENCE_S = 6 * 3600
 ISLAND = 200
@@ -36,6 +38,25 @@ def recipe(ingredients: Sequence[str]) -> str:
     for file in [Path(__file__), *(Path(routing.__path__[0]) / f"{name}.py" for name in MADE_BY)]:
         digest.update(file.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def build_from_file(settings: Settings, extract: Path, out: Path | None, *, say: Say) -> Path:
+    """`stowage roads build`: the folder with the new map. Raises PartFailed."""
+    check_extract(extract)
+    name = extract.name.removesuffix(".pbf").removesuffix(".osm")
+    folder = (out or settings.data_dir / "maps" / name).absolute()
+    if (
+        folder.exists()
+        and not (folder / "map.json").is_file()
+        and (not folder.is_dir() or any(folder.iterdir()))
+    ):
+        raise PartFailed(f"{folder} is there and is no map of ours; name another folder with --out")
+    log = settings.data_dir.absolute() / "logs" / "roads.log"
+    programs = fetch_programs(
+        settings.tryton_cache or default_cache_dir(settings.data_dir.absolute()), log, say
+    )
+    build_map(extract, folder, programs, name=name, log=log, say=say)
+    return folder
 
 
 def build_map(
@@ -146,6 +167,7 @@ def sha256_of(file: Path) -> str:
 
 
 def _no_roads(extract: Path, why: str, log: Path) -> str:
+    why = why.rpartition("what():")[2].strip().rpartition("[error]")[2].strip()
     lowered = why.lower()
     if any(
         word in lowered
