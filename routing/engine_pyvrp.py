@@ -460,9 +460,13 @@ def search(
     start: Mapping[str, Sequence[Stop]] | None = None,
     give_up_at: float = math.inf,
     on_cost: Callable[[float], None] | None = None,
+    first_feasible: bool = False,
     threads: int = THREADS,
 ) -> Found:
-    """The best of several seeds side by side; `cost` None where none keeps every rule of the model."""
+    """The best of several seeds side by side; `cost` None where none keeps every rule of the model.
+
+    `first_feasible`: the first plan of any seed that keeps every rule ends the search; then only half of the seeds begin
+    from `start`, since what is hard to reach from there may be near from elsewhere."""
     data = model.data
     if not model.types or not (data.num_clients or data.num_shipments):
         return Found({}, 0 if not model.strict else None)
@@ -471,9 +475,16 @@ def search(
     report = None if on_cost is None else (lambda cost: on_cost(model.cost(cost)))
     began = None if start is None else model.solution(start)
 
+    told = threading.Event()
+
     def run(n: int) -> tuple[Solution, bool]:
-        until = Until(deadline, patience, give_up_at=give_up_at, on_cost=report)
-        best = _run(data, seed + 7919 * n, (1000.0, 100.0)[n % 2], began, until)
+        until = Until(
+            deadline, patience, give_up_at=give_up_at, first_feasible=first_feasible, told=told, on_cost=report
+        )  # fmt: skip
+        begin = None if first_feasible and n % 2 else began
+        best = _run(data, seed + 7919 * n, (1000.0, 100.0)[n % 2], begin, until)
+        if first_feasible and best.is_feasible():
+            told.set()
         return best, until.out_of_patience
 
     with ThreadPoolExecutor(threads) as pool:

@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from routing import engine_ortools, engine_pyvrp
+from routing import engine_ortools, engine_pyvrp, fleet
 from routing.breaks import plan_with_breaks, without_breaks
 from routing.problem import Plan, Problem, Route, Unserved
 from routing.repair import Board, Sequences, amount, cost_of, prize_of, take_out, timed, visited
@@ -113,6 +113,12 @@ def _by_pyvrp(
     """All that is required first; where that is found to be too much, as much of it as goes."""
     now = time.monotonic()
     if not _surely_too_much(problem):
+        if fleet.matters(problem):
+            fewest = fleet.plan_with_fewest(
+                problem, deadline=deadline, seed=seed, start=start, on_cost=on_cost
+            )
+            if fewest is not None:
+                return fewest
         model = engine_pyvrp.Model(problem, strict=True)
         give_up_at = now + 0.25 * (deadline - now)
         found = engine_pyvrp.search(
