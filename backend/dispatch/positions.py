@@ -183,9 +183,11 @@ def _at_stops(
     if arriving is not None:
         now = road.stop(conn, ctx.site_id, arriving.id)
         if now.state == "planned" or (now.state == "arrived" and now.left_at is not None):
+            over = [x.done_at for x in stops if x.done_at is not None and x.done_at <= at]
+            crossed_at = [came[now.id]] if now.id in came else []
             when = max(
-                [came.get(now.id, at), *[d for x in stops if (d := x.done_at) is not None and d <= at]]
-            )
+                [*over, *crossed_at], default=at
+            )  # at a door it stands at already: since it was done there
             road.set_arrived(conn, ctx, r, now, when, by="geofence")
     return True
 
