@@ -76,7 +76,7 @@ export default function MapView({ label, ground, attribution, fit, fitKey = "", 
     made.touchZoomRotate.disableRotation();
     made.addControl(new gl.NavigationControl({ showCompass: false }), "bottom-right");
     made.addControl(new gl.AttributionControl({ compact: false, customAttribution: attribution }), "bottom-left");
-    made.on("styleimagemissing", ({ id }) => {
+    made.setMissingStyleImageResolver((id) => {
       const mark = markOf(id);
       const image = mark && markImage(mark, RATIO);
       if (image && !made.hasImage(id)) made.addImage(id, image, { pixelRatio: RATIO });

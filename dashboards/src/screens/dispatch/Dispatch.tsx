@@ -53,7 +53,7 @@ function Day() {
   useAsked(seen);
   const planned = (board.data?.routes.length ?? 0) > 0;
   return (
-    <section className={classes.screen}>
+    <section className={classes.screen} data-whole>
       <header className={classes.head}>
         <h1>{t("title")}</h1>
         <DayChoice day={day} today={today} onChange={setDay} />
@@ -127,11 +127,12 @@ function DayChoice({ day, today, onChange }: { day: string; today: string; onCha
           <IconChevronRight size={16} stroke={1.8} />
         </ActionIcon>
       </Tooltip>
+      <span className={classes.weekDay}>{weekDay(day, i18n.language)}</span>
       {day === today ? (
         <span className={classes.today}>{t("today")}</span>
       ) : (
         <Button size="compact-sm" variant="subtle" onClick={() => onChange(today)}>
-          {t("go_today", { day: weekDay(today, i18n.language) })}
+          {t("today")}
         </Button>
       )}
     </div>

@@ -151,7 +151,7 @@ const Block = memo(function Block({ route, stop, number, place }: { route: Route
       onPointerLeave={() => stage.become({ nearJobId: null })}
       onKeyDown={onKey}
     >
-      {stop.state === "done" ? <IconCheck size={11} stroke={3} /> : stop.state === "failed" ? <IconX size={11} stroke={3} /> : number}
+      <span className={classes.number}>{stop.state === "done" ? <IconCheck size={11} stroke={3} /> : stop.state === "failed" ? <IconX size={11} stroke={3} /> : number}</span>
       {late && <IconAlertTriangleFilled className={classes.lateMark} size={11} />}
       {stop.locked && <IconLock className={classes.lockMark} size={10} stroke={2.4} />}
     </div>

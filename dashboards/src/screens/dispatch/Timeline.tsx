@@ -7,7 +7,8 @@ import { useCommand } from "@/api/command";
 import { useNow } from "@/components/now";
 import { weekDay } from "@/components/times";
 import { newRoute, type Board, type Shift } from "@/data/dispatch";
-import { useBoard } from "./context";
+import { Mark } from "@/map/Mark";
+import { lookIn, useBoard } from "./context";
 import { at, Lane } from "./Lane";
 import { HOUR, spanOf, ticksOf, type Span } from "./lanes";
 import { useMeasures } from "./measures";
@@ -83,12 +84,13 @@ function NowLine({ span }: { span: Span }) {
 /** A vehicle with a shift and nothing to drive yet. */
 function FreeShift({ shift, span }: { shift: Shift; span: Span }) {
   const { t } = useTranslation("dispatch");
-  const { mayPlan } = useBoard();
+  const { mayPlan, looks } = useBoard();
   const { clock } = useMeasures();
   const create = useCommand(newRoute, { changes: ["deliveries"], onDone: (route) => stage.select(route.id, null) });
   return (
     <div className={classes.lane} data-free role="row">
       <div className={classes.name} role="rowheader">
+        <Mark look={lookIn(looks, shift.vehicle_code)} size={15} hollow />
         <span className={classes.code}>{shift.vehicle_code}</span>
         <span className={classes.driver}>{shift.driver_name ?? t("no_driver")}</span>
       </div>

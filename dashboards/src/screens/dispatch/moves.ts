@@ -52,7 +52,7 @@ export const isFixed = (stop: Stop): boolean => stop.state !== "planned";
 
 export function canMove(route: Route, stop: Stop): boolean {
   if (stop.kind !== "delivery" || isFixed(stop)) return false;
-  return route.state === "draft" || route.state === "released" || ((route.state === "loading" || route.state === "under_way") && !isFixed(stop));
+  return route.state === "draft" || route.state === "released" || route.state === "under_way";
 }
 
 const renumbered = (stops: Stop[]): Stop[] => stops.map((stop, index) => (stop.position === index + 1 ? stop : { ...stop, position: index + 1 }));
