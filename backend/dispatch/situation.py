@@ -331,8 +331,21 @@ def _window(s: Situation, job: Job) -> Window:
 def _job(s: Situation, number: str, at: int) -> words.Job:
     job = s.jobs[number]
     return words.Job(
-        number, at, delivery=demand(job), windows=(_window(s, job),), service_s=job.service_s, skills=frozenset(job.skills)
+        number, at, delivery=demand(job), windows=(_window(s, job),), service_s=job.service_s, skills=frozenset(job.skills),
+        vehicles=_may_bring(s, job),
     )  # fmt: skip
+
+
+def _may_bring(s: Situation, job: Job) -> frozenset[str] | None:
+    """Goods at the depot go with a van that has not left: one under way does not come back for them. None: any may."""
+    if job.state == "aboard":
+        return None
+    able = frozenset(
+        label
+        for label, van in s.vans.items()
+        if not van.on_the_road or any(x.job is not None and x.job.id == job.id for x in van.ahead)
+    )
+    return None if len(able) == len(s.vans) else able
 
 
 def _shipment(s: Situation, number: str, at: int, stands: int) -> words.Shipment:
