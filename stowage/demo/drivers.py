@@ -301,7 +301,7 @@ class Driver:
         self._pace.wait(4)
         told = [
             f
-            for f in self._truth.of("unloaded")
+            for f in self._truth.of("brought_back")
             if (f["route"], f["sscc"]) == (route["number"], carton["sscc"])
         ]
         if not told:
