@@ -65,9 +65,10 @@ def solve(
         found = plan_with_breaks(Known(possible), search, deadline, first)
     else:
         found = search(possible, deadline, first)
-    board = _fitted(Known(possible), found, began + limit_s)
+    last = max(began + limit_s, time.monotonic() + 0.2 + 0.05 * limit_s)
+    board = _fitted(Known(possible), found, last)
     if first is not None:
-        board = min(board, _fitted(Known(possible), first, began + limit_s), key=_rank)
+        board = min(board, _fitted(Known(possible), first, last), key=_rank)
     return _plan(known, board, hopeless)
 
 

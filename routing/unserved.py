@@ -14,7 +14,19 @@ from fractions import Fraction
 import numpy as np
 
 from routing.problem import NO_ROAD, Job, Matrix, Route, Unserved, Vehicle
-from routing.repair import Board, Misfit, Slot, Stops, allowed, amount, jobs_of, may_serve, prize_of, timed
+from routing.repair import (
+    Board,
+    Misfit,
+    Slot,
+    Stops,
+    allowed,
+    amount,
+    jobs_of,
+    may_serve,
+    overload,
+    prize_of,
+    timed,
+)
 from routing.schedule import Known, Stop
 
 ENOUGH = 200
@@ -66,44 +78,46 @@ def left_out(board: Board, id_: str) -> Unserved:
     """Why what could be served alone is not in this plan."""
     known, prize = board.known, prize_of(board.known, id_)
     slots = list(board.slots(id_))
+    in_time = sorted((s for s in slots if not s.late_s), key=lambda s: (s.over or (0, 0))[1])
     cheapest: Fraction | None = None
-    full = sorted((s for s in slots if not s.late_s), key=lambda s: (s.over or (0, 0))[1])
-    for slot in full[:ENOUGH]:
+    full: Unserved | None = None
+    for slot in in_time[:ENOUGH]:
         stops = slot.stops()
         tried = timed(known, slot.vehicle, stops)
         if isinstance(tried, Route):
             cost = board.extra_cost(slot)
             cheapest = cost if cheapest is None else min(cheapest, cost)
-            if prize is None:
-                break
-            continue
-        if cheapest is not None:
-            continue
-        if tried.rule == "over_capacity" or slot.over is not None:
-            roomy = replace(slot.vehicle, capacity=())
-            if isinstance(timed(known, roomy, stops), Route):
-                units = slot.over[1] if slot.over is not None else tried.by
-                dimension = slot.over[0] if slot.over is not None else 0
-                return Unserved(
-                    id_,
-                    "no_capacity_left",
-                    f"{slot.vehicle.id} has time for it{_place(slot.after)}, and is full: it fits with {units} "
-                    f"less{_of(slot.vehicle, dimension)}, or once {units} are taken off that vehicle.",
-                )
-        if tried.rule == "too_many_stops":
-            return Unserved(
-                id_,
-                "no_capacity_left",
-                f"{slot.vehicle.id} has room and time for it{_place(slot.after)}, and may make {slot.vehicle.max_stops} "
-                f"stops: it fits with {tried.by} more.",
-            )
+        elif full is None:
+            full = _full(known, slot, tried, stops, id_)
     if cheapest is not None and prize is not None:
         return Unserved(
             id_,
             "not_worth_it",
             f"serving it costs {_whole(cheapest)} more, leaving it out {prize}. It is served from a prize of {_whole(cheapest)} on.",
         )
-    return Unserved(id_, "no_time_left", _no_time(board, slots))
+    return full or Unserved(id_, "no_time_left", _no_time(board, slots))
+
+
+def _full(known: Known, slot: Slot, tried: Misfit, stops: Stops, id_: str) -> Unserved | None:
+    """Whether nothing but room is missing in this slot."""
+    where = f"{slot.vehicle.id} has {{}} for it{_place(slot.after)}"
+    if tried.rule == "too_many_stops":
+        return Unserved(
+            id_,
+            "no_capacity_left",
+            f"{where.format('room and time')}, and may make {slot.vehicle.max_stops} stops: it fits with {tried.by} more.",
+        )
+    if tried.rule != "over_capacity" or isinstance(
+        timed(known, replace(slot.vehicle, capacity=()), stops), Misfit
+    ):
+        return None
+    dimension, units = overload(known, slot.vehicle, stops) or (0, 0)
+    return Unserved(
+        id_,
+        "no_capacity_left",
+        f"{where.format('time')}, and is full: it fits with {units} less{_of(slot.vehicle, dimension)}, "
+        f"or once {units} are taken off that vehicle.",
+    )
 
 
 def _no_time(board: Board, slots: Sequence[Slot]) -> str:
