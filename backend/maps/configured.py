@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from routing.addresses import Addresses
-from routing.map_tiles import MapInfo, MapTiles
+from backend.errors import Unavailable
+from routing.addresses import Addresses, AddressesUnreadable
+from routing.map_tiles import MapInfo, MapTiles, MapUnreadable
 from routing.roads import Roads, RoadsDown
 
 ADDRESSES, TILES = "addresses.sqlite", "tiles.mbtiles"
@@ -36,7 +37,10 @@ class _File(Generic[T]):
         which = (status.st_ino, status.st_mtime_ns)
         with self._lock:
             if which != self._which:
-                self._opened, self._which = self._open(self._path), which
+                try:
+                    self._opened, self._which = self._open(self._path), which
+                except (AddressesUnreadable, MapUnreadable) as e:
+                    raise Unavailable(f"{e}.") from e
             return self._opened
 
 
