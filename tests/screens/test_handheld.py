@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 import os
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Route, expect
 
 from backend import ledger, shipping
-from backend.app import create_app
-from backend.auth.principals import issue_token
 from backend.db import Conn
 from backend.ids import new_id
 from backend.shipping.shipment import shipment_of_order
-from stowage.parts import PartFailed
-from stowage.parts.node import build_screens
 from tests.backend.orders.flow import accept, again, on_hand, stages
 from tests.backend.receiving_goods import EXPIRY, pallet_asn, sscc, stock
-from tests.conftest import Api, Warehouse, missing, put_stock, tool
+from tests.conftest import Warehouse, put_stock
 from tests.screens import handheld
 from tests.screens.handheld import WATCH, Backend, Handheld, eventually, too_small
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-]
 TEA, TEA_CASE, MILK, MILK_CASE, DRILL = (
     "06412345000012",
     "16412345000019",
@@ -46,55 +31,6 @@ TEA, TEA_CASE, MILK, MILK_CASE, DRILL = (
 
 if shots := os.environ.get("STOWAGE_TEST_SHOTS"):
     handheld.SHOTS = Path(shots)
-
-
-@pytest.fixture(scope="session")
-def web_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    log = tmp_path_factory.mktemp("npm") / "npm.log"
-    try:
-        return build_screens(ROOT / "dashboards", log)
-    except PartFailed as e:
-        missing("the built screens", f"{e} (see {log})")
-        raise
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = tool(
-        "chromium", "chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"
-    )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def backend(database_url: str, conn: Conn, warehouse: Warehouse, web_root: Path) -> Iterator[Backend]:
-    config = uvicorn.Config(
-        create_app(database_url, web_root=web_root), host="127.0.0.1", port=0, log_level="warning"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 30
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert server.started
-    Api.as_user(_Headers(), conn, "wendy", ["worker"])  # type: ignore[arg-type]
-    user = conn.execute("select id from app_user where username = 'wendy'").fetchone()
-    assert user is not None
-    token = issue_token(conn, user[0], ["worker"], kind="api", name="badge", expires_at=None).secret
-    yield Backend(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", token)
-    server.should_exit = True
-    thread.join(10)
-
-
-class _Headers:
-    """What `Api.as_user` writes to, where only the user is wanted."""
-
-    def __init__(self) -> None:
-        self.headers: dict[str, str] = {}
 
 
 @pytest.fixture

@@ -28,8 +28,6 @@ function send(action: Action, header: Key): Promise<unknown> {
       return unloadParcel(route_id, code, header);
     case "finish":
       return finishRoute(route_id, body as RouteEnd, header);
-    case "rest":
-      return arriveAt(stop_id, body as Arrival, header);
   }
 }
 

@@ -22,7 +22,7 @@ export function WaitStep({ what }: { what: "draft" | "broken_down" }) {
 }
 
 /** A break: it begins when the driver says so, and ends when the driver goes on. */
-export function RestStep({ stop, act, actions }: StepProps & { stop: StopNow }) {
+export function RestStep({ stop, act, actions, onOver }: StepProps & { stop: StopNow; onOver: () => void }) {
   const { t } = useTranslation("driver");
   const clock = useClock();
   const minutes = Math.round((Date.parse(stop.planned_leave_at) - Date.parse(stop.planned_start_at)) / 60_000);
@@ -42,7 +42,7 @@ export function RestStep({ stop, act, actions }: StepProps & { stop: StopNow }) 
       </div>
       <footer className={classes.thumb}>
         {resting
-          ? <button type="button" className={classes.main} data-testid="rest-over" onClick={() => act({ kind: "rest", stop_id: stop.id, body: { occurred_at: new Date().toISOString() } })}>{t("rest.over")}</button>
+          ? <button type="button" className={classes.main} data-testid="rest-over" onClick={onOver}>{t("rest.over")}</button>
           : <button type="button" className={classes.main} data-testid="rest-start" onClick={() => act({ kind: "arrive", stop_id: stop.id, body: { occurred_at: new Date().toISOString() } })}>{t("rest.start")}</button>}
       </footer>
     </>

@@ -1,0 +1,89 @@
+"""What every test of a hand-held screen needs: the built screens, a browser, and the real application with its screens."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, sync_playwright
+
+from backend.app import create_app
+from backend.auth.principals import issue_token
+from backend.db import Conn
+from stowage.parts import PartFailed
+from stowage.parts.node import build_screens
+from tests.conftest import Api, Warehouse, missing, tool
+from tests.screens.handheld import Backend
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+
+
+@pytest.fixture(scope="session")
+def web_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    log = tmp_path_factory.mktemp("npm") / "npm.log"
+    try:
+        return build_screens(ROOT / "dashboards", log)
+    except PartFailed as e:
+        missing("the built screens", f"{e} (see {log})")
+        raise
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = tool(
+        "chromium", "chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def backend(database_url: str, conn: Conn, warehouse: Warehouse, web_root: Path) -> Iterator[Backend]:
+    config = uvicorn.Config(
+        create_app(database_url, web_root=web_root), host="127.0.0.1", port=0, log_level="warning"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert server.started
+    Api.as_user(_Headers(), conn, "wendy", ["worker"])  # type: ignore[arg-type]
+    user = conn.execute("select id from app_user where username = 'wendy'").fetchone()
+    assert user is not None
+    token = issue_token(conn, user[0], ["worker"], kind="api", name="badge", expires_at=None).secret
+    yield Backend(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", token)
+    server.should_exit = True
+    thread.join(10)
+
+
+class _Headers:
+    """What `Api.as_user` writes to, where only the user is wanted."""
+
+    def __init__(self) -> None:
+        self.headers: dict[str, str] = {}
+
+
+@pytest.fixture
+def office(backend: Backend, conn: Conn) -> Backend:
+    """The same application, asked by an administrator."""
+    Api.as_user(_Headers(), conn, "ada", ["admin"])  # type: ignore[arg-type]
+    user = conn.execute("select id from app_user where username = 'ada'").fetchone()
+    assert user is not None
+    return Backend(
+        backend.base, issue_token(conn, user[0], ["admin"], kind="api", name="office", expires_at=None).secret
+    )

@@ -1,0 +1,471 @@
+"""The driver's phone in a real browser against the real API: one whole day, and what goes wrong on it."""
+
+from __future__ import annotations
+
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+from backend import ledger
+from backend.db import Conn
+from tests.conftest import Warehouse
+from tests.screens.driver_day import DriverDay, a_day
+from tests.screens.handheld import WATCH, Backend
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+SHOTS = os.environ.get("STOWAGE_TEST_SHOTS")
+TARGETS = """() => {
+  const wrong = [];
+  for (const e of document.querySelectorAll('main button, main a, main input:not([type=file])')) {
+    const r = e.getBoundingClientRect();
+    if (r.width === 0) continue;
+    const name = e.dataset.testid ?? e.textContent;
+    if (r.width < 47.5 || r.height < 47.5) wrong.push(`small ${name} ${r.width}x${r.height}`);
+    if (r.left < -0.5 || r.right > innerWidth + 0.5) wrong.push(`outside ${name}`);
+    if (e.className.includes('main') && r.bottom > innerHeight + 0.5) wrong.push(`below the thumb ${name}`);
+  }
+  if (document.scrollingElement.scrollHeight > innerHeight || document.scrollingElement.scrollWidth > innerWidth) wrong.push('page scrolls');
+  return wrong;
+}"""
+
+
+def picture(width: int, height: int) -> bytes:
+    """A PNG of a door in a wall, as large as a camera's."""
+    wall, door = b"\xc8\xb9\xa5", b"\x2f\x5d\x4b"
+    rows = b"".join(
+        b"\0"
+        + (
+            wall * (width // 3)
+            + (door if y > height // 5 else wall) * (width // 3)
+            + wall * (width - 2 * (width // 3))
+        )
+        for y in range(height)
+    )
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", head)
+        + chunk(b"IDAT", zlib.compress(rows, 1))
+        + chunk(b"IEND", b"")
+    )
+
+
+@dataclass
+class Phone:
+    page: Page
+    base: str
+    faults: list[str] = field(default_factory=list)
+
+    def log_in(self, username: str) -> None:
+        self.page.goto(f"{self.base}/driver")
+        self.page.locator("input[name=username]").fill(username)
+        self.page.locator("input[name=password]").fill("test-password")
+        self.fits("login")
+        self.page.locator("button[type=submit]").click()
+        self.page.get_by_test_id("driver-home").wait_for()
+
+    def open(self, day: DriverDay) -> None:
+        self.page.get_by_test_id(f"route-{day.route_number}").click()
+        self.page.get_by_test_id("route").wait_for()
+
+    def at(self, step: str) -> None:
+        expect(self.page.get_by_test_id("route")).to_have_attribute("data-step", step)
+
+    def settled(self) -> None:
+        """Everything done on the phone has arrived."""
+        expect(self.page.get_by_test_id("route")).to_have_attribute("data-pending", "0")
+
+    def press(self, test_id: str) -> None:
+        self.page.get_by_test_id(test_id).click()
+
+    def wedge(self, code: str) -> None:
+        self.page.keyboard.type(code)
+        self.page.keyboard.press("Enter")
+
+    def scan(self, code: str, tone: str = "good") -> None:
+        before = self.answers()
+        self.wedge(code)
+        self.page.wait_for_function(f"window.answers.length > {len(before)}")
+        assert self.answers()[-1] == tone, self.page.inner_text("main")
+
+    def answers(self) -> list[str]:
+        return list(self.page.evaluate("window.answers"))
+
+    def says(self, test_id: str, words: str) -> None:
+        expect(self.page.get_by_test_id(test_id)).to_contain_text(words)
+
+    def sign(self) -> None:
+        paper = self.page.get_by_test_id("signature")
+        paper.scroll_into_view_if_needed()
+        box = paper.bounding_box()
+        assert box is not None
+        mouse, x, y = self.page.mouse, box["x"] + 60, box["y"] + box["height"] / 2
+        mouse.move(x, y)
+        mouse.down()
+        for n in range(1, 25):
+            mouse.move(x + n * 9, y + (28 if n % 4 < 2 else -28))
+        mouse.up()
+
+    def photograph(self) -> None:
+        self.page.get_by_test_id("photo").set_input_files(
+            {"name": "door.png", "mimeType": "image/png", "buffer": picture(2400, 1800)}
+        )
+        self.page.get_by_test_id("photo-shown").wait_for()
+
+    def fits(self, name: str) -> None:
+        self.page.wait_for_function(
+            "!document.querySelector('[data-testid=answer]')?.checkVisibility({visibilityProperty: true})"
+        )
+        if SHOTS:
+            Path(SHOTS).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=Path(SHOTS) / f"driver-{name}.png")
+        assert self.page.evaluate(TARGETS) == [], name
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, locale="en-GB",
+                                  timezone_id="Europe/Helsinki")  # fmt: skip
+    context.set_default_timeout(15_000)
+    context.add_init_script(WATCH)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def phone(backend: Backend, context: BrowserContext) -> Iterator[Phone]:
+    """Nobody is logged in yet; no error may come up while it is used."""
+    page = context.new_page()
+    made = Phone(page, backend.base)
+    page.on("pageerror", lambda e: made.faults.append(str(e)))
+    page.on(
+        "console",
+        lambda m: (
+            made.faults.append(m.text)
+            if m.type in ("error", "warning") and "status of 4" not in m.text and "ERR_" not in m.text
+            else None
+        ),
+    )
+    yield made
+    assert made.faults == []
+
+
+def proofs(office: Backend, day: DriverDay) -> dict[str, Any]:
+    return {p["order_id"]: p for p in office.ask("GET", f"/delivery-proofs?route_id={day.route_id}")["items"]}
+
+
+def load_all(phone: Phone, day: DriverDay) -> None:
+    for order in reversed(day.orders):
+        for sscc in order["sscc"]:
+            phone.scan(f"00{sscc}")
+    phone.settled()
+
+
+def test_a_whole_day_of_one_driver(phone: Phone, office: Backend, conn: Conn, warehouse: Warehouse) -> None:
+    day = a_day(office, conn, warehouse)
+    anna, kahvila, bjorn, toimisto = day.orders
+    phone.log_in("dan")
+    phone.fits("routes")
+    phone.open(day)
+
+    # loading: the last stop's carton is asked for first; a parcel of another order is refused, in red
+    phone.at("load")
+    phone.says("amount", "/ 5")
+    expect(phone.page.get_by_test_id("next-carton")).to_have_attribute("data-sscc", toimisto["sscc"][0])
+    phone.fits("load")
+    phone.wedge(f"00{day.elsewhere['sscc'][0]}")
+    phone.page.get_by_test_id("answer").wait_for()
+    if SHOTS:
+        phone.page.screenshot(path=Path(SHOTS) / "driver-wrong-flash.png")
+    assert phone.answers()[-1] == "bad"
+    phone.says("verdict", "Wrong parcel")
+    expect(phone.page.get_by_test_id("verdict").get_by_test_id("expected")).not_to_be_empty()
+    expect(phone.page.get_by_test_id("verdict").get_by_test_id("seen")).to_contain_text(
+        day.elsewhere["sscc"][0]
+    )
+    phone.fits("wrong")
+    phone.says("amount", "0/ 5")
+    phone.scan(f"00{toimisto['sscc'][0]}")
+    expect(phone.page.get_by_test_id("next-carton")).to_have_attribute("data-sscc", bjorn["sscc"][0])
+    phone.press("type-code")  # no scanner at hand: the last digits by thumb
+    phone.fits("type")
+    phone.page.locator("input[name=code]").fill(bjorn["sscc"][0][-6:])
+    phone.page.locator("input[name=code]").press("Enter")
+    phone.says("amount", "2/ 5")
+    for sscc in (*kahvila["sscc"], *anna["sscc"]):
+        phone.scan(f"00{sscc}")
+    phone.fits("loaded")
+    phone.press("depart")
+
+    # the first stop: both cartons, a signature
+    phone.at("drive")
+    phone.settled()
+    phone.says("address", "Aleksanterinkatu 52")
+    phone.says("customer", "Anna Virtanen")
+    phone.says("note", "Ring twice")
+    expect(phone.page.get_by_test_id("call")).to_have_attribute("href", "tel:+358401234567")
+    phone.press("navigate-other")
+    phone.fits("navigate")
+    phone.press("app-google")
+    expect(phone.page.get_by_test_id("navigate")).to_have_attribute(
+        "href", "https://www.google.com/maps/dir/?api=1&destination=60.168600,24.942800&travelmode=driving"
+    )
+    phone.fits("drive")
+    phone.press("arrived")
+    phone.at("stop")
+    phone.scan(f"00{kahvila['sscc'][0]}", tone="bad")  # for the next stop
+    phone.fits("not-here")
+    phone.scan(f"00{anna['sscc'][0]}")
+    phone.press(f"tick-{anna['sscc'][1]}")
+    phone.fits("goods")
+    phone.press("to-sign")
+    expect(phone.page.get_by_test_id("delivered")).to_be_disabled()
+    phone.page.locator("input[name=receiver]").fill("Anna Virtanen")
+    phone.sign()
+    phone.fits("sign")
+    phone.press("delivered")
+
+    # the second: five of twelve are damaged
+    phone.at("drive")
+    phone.says("customer", "Kahvila Kallio")
+    phone.settled()
+    phone.press("stop-list")
+    phone.fits("stops")
+    phone.press("stop-list")
+    phone.press("arrived")
+    phone.press(f"keep-{kahvila['sscc'][0]}")
+    phone.press("why-damaged")
+    phone.press("keep-some")
+    for _ in range(5):
+        phone.press("more-TEA-250")
+    phone.says("kept-TEA-250", "5")
+    phone.fits("keep")
+    phone.press("keep-done")
+    phone.fits("partly")
+    phone.press("to-sign")
+    phone.page.locator("input[name=receiver]").fill("Kaisa")
+    phone.sign()
+    phone.press("delivered")
+
+    # the third refuses, at the fourth nobody is there
+    phone.says("customer", "Björn Lindqvist")
+    phone.press("arrived")
+    phone.press("refused")
+    phone.press("why-not_ordered")
+    phone.page.locator("input[name=note]").fill("ordered elsewhere")
+    phone.fits("refuse")
+    phone.press("failed")
+    phone.says("customer", "Toimisto")
+    phone.press("arrived")
+    phone.press("nobody")
+    phone.press("why-no_answer")
+    expect(phone.page.get_by_test_id("failed")).to_be_disabled()
+    phone.photograph()
+    phone.fits("nobody")
+    phone.press("failed")
+
+    # back at the depot: three cartons come out by scan
+    phone.at("home")
+    phone.settled()
+    phone.says("comes-back", "3 cartons")
+    phone.fits("back")
+    phone.press("unload")
+    phone.at("unload")
+    phone.fits("unload")
+    phone.scan(f"00{anna['sscc'][0]}", tone="bad")
+    for order in (kahvila, bjorn, toimisto):
+        phone.scan(f"00{order['sscc'][0]}")
+    phone.settled()
+    phone.says("instruction", "The van is empty")
+    phone.fits("empty")
+    phone.press("finish")
+    phone.settled()
+    phone.says("instruction", "Route finished")
+    phone.fits("finished")
+
+    found = proofs(office, day)
+    assert [found[o["id"]]["outcome"] for o in day.orders] == [
+        "delivered",
+        "partly_delivered",
+        "refused",
+        "nobody_there",
+    ]
+    assert found[anna["id"]]["receiver_name"] == "Anna Virtanen"
+    assert "<path" in found[anna["id"]]["signature_svg"]
+    assert [line["scanned"] for line in found[anna["id"]]["lines"]] == [
+        line["sscc"] == anna["sscc"][0] for line in found[anna["id"]]["lines"]
+    ]
+    (part,) = found[kahvila["id"]]["lines"]
+    assert (part["aboard"], part["delivered"], part["reason"]) == ("12", "7", "damaged")
+    assert found[bjorn["id"]]["reason"] == "not_ordered: ordered elsewhere"
+    assert found[toimisto["id"]]["photo_type"] == "image/jpeg"
+    assert ledger.verify(conn) == []
+    state = office.ask("GET", f"/driver/routes/{day.route_id}")["state"]
+    assert state == "finished"
+
+
+def test_a_signature_without_network_is_kept_over_a_reload_and_delivered_once(
+    phone: Phone, context: BrowserContext, office: Backend, conn: Conn, warehouse: Warehouse
+) -> None:
+    day = a_day(office, conn, warehouse, stops=2)
+    phone.log_in("dan")
+    phone.open(day)
+    load_all(phone, day)
+    phone.press("depart")
+    phone.press("arrived")
+    phone.press("tick-all")
+    phone.press("to-sign")
+    phone.page.locator("input[name=receiver]").fill("Anna")
+    phone.sign()
+    phone.settled()
+    keys: list[str | None] = []
+
+    def lose(route: Route) -> None:
+        keys.append(route.request.header_value("idempotency-key"))
+        if len(keys) == 1:
+            route.fetch()  # it is delivered, and nobody hears the answer
+        route.abort("connectionreset")
+
+    phone.page.route("**/deliver?*", lose)
+    phone.page.route("**/deliver", lose)
+    phone.press("delivered")
+    phone.at("drive")  # the next stop does not wait for the network
+    phone.says("customer", "Kahvila Kallio")
+    phone.says("cut-off", "kept on this phone")
+    phone.says("pending", "1")
+    phone.fits("cut-off")
+    phone.page.reload()
+    phone.says("pending", "1")
+    phone.says("customer", "Kahvila Kallio")
+    phone.page.unroute("**/deliver?*")
+    phone.page.unroute("**/deliver")
+    phone.page.on(
+        "request",
+        lambda r: (
+            keys.append(r.headers.get("idempotency-key"))
+            if "/deliver" in r.url and r.method == "POST"
+            else None
+        ),
+    )
+    phone.page.evaluate("window.dispatchEvent(new Event('online'))")
+    phone.settled()
+    assert len(set(keys)) == 1
+    (proof,) = proofs(office, day).values()
+    assert proof["receiver_name"] == "Anna"
+    assert "<path" in proof["signature_svg"]
+    assert conn.execute("select count(*) from delivery_proof").fetchone() == (1,)
+
+
+def test_what_stowage_refuses_stays_on_the_phone_with_its_sentence(
+    phone: Phone, office: Backend, conn: Conn, warehouse: Warehouse
+) -> None:
+    day = a_day(office, conn, warehouse, stops=2)
+    phone.log_in("dan")
+    phone.open(day)
+    load_all(phone, day)
+    phone.press("depart")
+    phone.press("arrived")
+    phone.press("tick-all")
+    phone.press("to-sign")
+    phone.settled()
+    phone.page.locator("input[name=receiver]").fill("Anna")
+    phone.sign()
+    stop = office.ask("GET", f"/driver/routes/{day.route_id}")["stops"][0]["id"]
+    office.ask(
+        "POST", f"/delivery-stops/{stop}/fail", {"outcome": "refused", "reason": "said on the telephone"}
+    )
+    phone.press("delivered")
+    phone.says("refused", "Anna Virtanen")
+    phone.says("customer", "Kahvila Kallio")
+    phone.fits("refused")
+    phone.page.reload()
+    phone.says("refused", "Anna Virtanen")
+    phone.press("refused-drop")
+    phone.press("refused-drop")
+    expect(phone.page.get_by_test_id("refused")).to_have_count(0)
+    assert [p["outcome"] for p in proofs(office, day).values()] == ["refused"]
+
+
+def test_a_changed_route_is_announced_until_it_was_seen(
+    phone: Phone, office: Backend, conn: Conn, warehouse: Warehouse
+) -> None:
+    day = a_day(office, conn, warehouse, stops=3)
+    phone.log_in("dan")
+    phone.open(day)
+    load_all(phone, day)
+    phone.press("depart")
+    phone.settled()
+    expect(phone.page.get_by_test_id("changed")).to_have_count(0)
+    board = office.ask("GET", f"/driver/routes/{day.route_id}")
+    last = board["stops"][-1]["job"]["id"]
+    changed = office.ask("POST", f"/delivery-routes/{day.route_id}/stops",
+                         {"job_id": last, "position": 1, "version": board["version"], "from_version": board["version"], "anyway": True})  # fmt: skip
+    assert changed["consequences"] is not None
+    phone.says("changed", "1 stop moved")
+    phone.says("customer", "Björn Lindqvist")
+    phone.fits("changed")
+    phone.press("change-accept")
+    expect(phone.page.get_by_test_id("changed")).to_have_count(0)
+    phone.page.reload()
+    phone.says("customer", "Björn Lindqvist")
+    expect(phone.page.get_by_test_id("changed")).to_have_count(0)
+
+
+def test_the_driver_speaks_chinese_in_the_dark(
+    phone: Phone, office: Backend, conn: Conn, warehouse: Warehouse
+) -> None:
+    day = a_day(office, conn, warehouse, stops=2, break_s=1800)
+    phone.log_in("dan")
+    phone.press("language")
+    phone.press("theme")
+    expect(phone.page.get_by_test_id(f"route-{day.route_number}")).to_contain_text("装车")
+    phone.fits("zh-routes")
+    phone.open(day)
+    phone.says("instruction", "扫描并装车")
+    phone.fits("zh-load")
+    phone.wedge(f"00{day.elsewhere['sscc'][0]}")
+    phone.says("verdict", "包裹不对")
+    phone.fits("zh-wrong")
+    load_all(phone, day)
+    phone.press("depart")
+    phone.at("drive")
+    phone.settled()
+    if phone.page.get_by_test_id("rest-start").count():
+        phone.fits("zh-rest")
+        phone.press("rest-start")
+        phone.fits("zh-resting")
+        phone.press("rest-over")
+    phone.fits("zh-drive")
+    phone.press("arrived")
+    phone.fits("zh-goods")
+    phone.press("nobody")
+    phone.fits("zh-nobody")
+    phone.press("back")
+    phone.press("tick-all")
+    phone.press("to-sign")
+    phone.fits("zh-sign")
+    words = phone.page.inner_text("main")
+    assert "driver:" not in words
+    assert phone.page.evaluate("document.documentElement.lang") == "zh-CN"
+
+
+def test_a_driver_without_a_route_and_a_worker_are_told_so(
+    phone: Phone, office: Backend, conn: Conn, warehouse: Warehouse
+) -> None:
+    day = a_day(office, conn, warehouse, stops=1, released=False)
+    phone.log_in("dan")
+    phone.page.get_by_test_id("no-routes").wait_for()
+    phone.fits("no-routes")
+    assert day.route_number not in phone.page.inner_text("main")
