@@ -199,10 +199,11 @@ class Line:
 
     def timed(self) -> Timed:
         vehicle = self.vehicle
-        first = min(
-            (self._run(leaves, vehicle.breaks, self.windows) for leaves in self._departures(vehicle.breaks)),
-            key=lambda run: (len(run.missed), run.late, run.end),
-        )
+        runs = [
+            self._run(leaves, vehicle.breaks, self.windows) for leaves in self._departures(vehicle.breaks)
+        ]
+        in_time = [run for run in runs if not run.late and not run.missed]
+        first = min(in_time, key=lambda run: run.end) if in_time else runs[0]
         pauses = [b for at, b in enumerate(vehicle.breaks) if at not in first.missed]
         windows = [
             (*w[:-1], (w[-1][0], max(w[-1][1], start)))
@@ -223,7 +224,7 @@ class Line:
             max(0, route.end_s - vehicle.shift.closes_s),
             _over(route.end_s - route.start_s, vehicle.max_duration_s),
             _over(route.distance_m, vehicle.max_distance_m),
-            first.missed,
+            tuple(at for at in first.missed if _due(vehicle.breaks[at], best.leaves, best.end)),
             tuple(self.stops[at].id if at < len(self.stops) else None for at in self.no_road),
         )
 
@@ -388,11 +389,7 @@ class Line:
 
     def _least(self, leaves: int, end: int, pauses: Sequence[Break]) -> int:
         """No duration of a run that leaves then and ends no sooner is less: without any waiting."""
-        due = [
-            b.duration_s
-            for b in pauses
-            if leaves < b.window.opens_s + b.duration_s and end > b.window.closes_s
-        ]
+        due = [b.duration_s for b in pauses if _due(b, leaves, end)]
         return sum(self.leg_s) + sum(self.service_s) + sum(due)
 
     def _slack(self, run: _Run, pauses: Sequence[Break], windows: Sequence[Windows]) -> int | None:
@@ -486,6 +483,11 @@ def _ways_back(count: int, has: int) -> tuple[tuple[int, tuple[int, ...]], ...]:
         for size in range(len(taken) + 1)
         for order in permutations(taken, size)
     )
+
+
+def _due(pause: Break, leaves: int, end: int) -> bool:
+    """It fits neither before leaving nor after coming back."""
+    return leaves < pause.window.opens_s + pause.duration_s and end > pause.window.closes_s
 
 
 def _gap(leave: int, drive_s: int, pauses: Sequence[Break]) -> int | None:
