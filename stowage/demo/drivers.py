@@ -155,7 +155,8 @@ class Driver:
         if distance_m(self._here, there) > 30 and stop["state"] == "planned":
             legs = [s for s in route["stops"] if s["state"] != "skipped"]
             behind_m = sum(s["leg_m"] for s in legs if s["position"] <= stop["position"])
-            way = to_the_stop(route["geometry"], self._here, there, behind_m, route["distance_m"])
+            from_m = behind_m - stop["leg_m"]
+            way = to_the_stop(route["geometry"], self._here, there, from_m, behind_m, route["distance_m"])
             self._drive(way, stop["leg_s"])
         self._park(there)
         if stop["kind"] == "take_over":
@@ -279,11 +280,10 @@ class Driver:
         home = (route["depot"]["lat"], route["depot"]["lon"])
         assert self._here is not None
         if route["state"] == "under_way" and distance_m(self._here, home) > 30:
-            back_m = max(
-                0, route["distance_m"] - sum(s["leg_m"] for s in route["stops"] if s["state"] != "skipped")
-            )
-            way = to_the_stop(route["geometry"], self._here, home, route["distance_m"], route["distance_m"])
-            self._drive(way, back_m / TOWN_M_S)
+            whole_m = route["distance_m"]
+            behind_m = min(whole_m, sum(s["leg_m"] for s in route["stops"] if s["state"] != "skipped"))
+            way = to_the_stop(route["geometry"], self._here, home, behind_m, whole_m, whole_m)
+            self._drive(way, (whole_m - behind_m) / TOWN_M_S)
             self._park(home)
             end = time.monotonic() + FENCE_S / max(1.0, self._pace.speed)
             while time.monotonic() < end and route["state"] == "under_way":

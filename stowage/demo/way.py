@@ -86,17 +86,18 @@ def to_the_stop(
     geometry: Sequence[Sequence[float]] | None,
     here: LatLon,
     there: LatLon,
-    legs_m: float,
-    all_legs_m: float,
+    from_m: float,
+    to_m: float,
+    all_m: float,
 ) -> Way:
     """From where somebody is to a stop, along a route's planned way (`[lon, lat]`); straight where it has none or leads elsewhere.
 
-    `legs_m` of `all_legs_m` are behind whoever stands at the stop: a route may pass the same corner twice."""
-    if geometry and len(geometry) > 1 and all_legs_m > 0:
+    By the plan the leg is the metres `from_m` to `to_m` of `all_m`: a route may pass the same corner twice."""
+    if geometry and len(geometry) > 1 and all_m > 0:
         whole = Way.of([(p[1], p[0]) for p in geometry])
-        about_m = whole.length_m * min(1.0, legs_m / all_legs_m)
-        end_m = whole.nearest(there, about_m=about_m)
-        start_m = whole.nearest(here, about_m=min(end_m, about_m))
+        scale = whole.length_m / all_m
+        end_m = whole.nearest(there, about_m=to_m * scale)
+        start_m = whole.nearest(here, about_m=from_m * scale)
         if (
             start_m <= end_m
             and distance_m(whole.at(start_m)[0], here) < 300

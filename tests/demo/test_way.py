@@ -33,18 +33,20 @@ def test_the_second_pass_of_a_corner_is_not_the_first() -> None:
     there_and_back = [(p[1], p[0]) for p in (NORTH, CORNER, EAST, CORNER, NORTH)]
     legs = 2 * distance_m(NORTH, CORNER) + 2 * distance_m(CORNER, EAST)
     stop = (60.1752, 24.9402)
-    out = to_the_stop(there_and_back, NORTH, stop, 540, legs)
-    back = to_the_stop(there_and_back, EAST, stop, legs - 540, legs)
+    out = to_the_stop(there_and_back, NORTH, stop, 0, 540, legs)
+    back = to_the_stop(there_and_back, EAST, stop, legs / 2, legs - 540, legs)
     assert out.length_m == pytest.approx(534, abs=30)
     assert back.length_m == pytest.approx(distance_m(EAST, CORNER) + 578, abs=30)
-    home = to_the_stop(there_and_back, stop, NORTH, legs, legs)
+    out_of_the_gate = to_the_stop(there_and_back, NORTH, EAST, 0, legs / 2, legs)
+    assert out_of_the_gate.length_m == pytest.approx(legs / 2, abs=5), "not back from the end"
+    home = to_the_stop(there_and_back, stop, NORTH, legs - 540, legs, legs)
     assert home.length_m == pytest.approx(534, abs=40)
 
 
 def test_without_a_road_or_on_one_that_leads_elsewhere_it_is_straight() -> None:
-    assert to_the_stop(None, NORTH, EAST, 1, 2).points == (NORTH, EAST)
+    assert to_the_stop(None, NORTH, EAST, 0, 1, 2).points == (NORTH, EAST)
     elsewhere = [(25.5, 60.4), (25.6, 60.4)]
-    assert to_the_stop(elsewhere, NORTH, EAST, 1, 2).points == (NORTH, EAST)
+    assert to_the_stop(elsewhere, NORTH, EAST, 0, 1, 2).points == (NORTH, EAST)
     assert Way.of([NORTH, NORTH]).length_m == 0
     assert math.isfinite(Way.of([NORTH]).at(5)[1])
     assert course_deg(CORNER, NORTH) == pytest.approx(0)

@@ -26,7 +26,7 @@ SPEED = "10"
 class Warehouse:
     """`stowage run` with the demo in it, as a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, speed: str = SPEED) -> None:
         self.data_dir, self.port = folder / "data", free_port()
         (folder / "screens" / "assets").mkdir(parents=True)
         (folder / "screens" / "index.html").write_text("<!doctype html><title>Stowage</title>")
@@ -40,7 +40,7 @@ class Warehouse:
                 "STOWAGE_HTTP_PORT": str(self.port),
                 "STOWAGE_ERP_URL": "none",
                 "STOWAGE_WEB_ROOT": str(folder / "screens"),
-                "STOWAGE_DEMO_SPEED": SPEED,
+                "STOWAGE_DEMO_SPEED": speed,
             },
             stdout=(folder / "said.txt").open("w"),
             stderr=subprocess.STDOUT,
