@@ -169,13 +169,10 @@ def sha256_of(file: Path) -> str:
 def _no_roads(extract: Path, why: str, log: Path) -> str:
     why = why.rpartition("what():")[2].strip().rpartition("[error]")[2].strip()
     lowered = why.lower()
-    if any(
-        word in lowered
-        for word in ("truncated", "unexpected end", "pbf error", "eof", "zlib", "protobuf", "protozero")
-    ):
-        return _unreadable(extract, why)
-    if "no edges" in lowered or "no nodes" in lowered or "empty" in lowered or "zero" in lowered:
+    if any(word in lowered for word in ("no edges", "no nodes", "empty", "zero")):
         return f"{extract} has no roads that a van may drive on; take another extract"
+    if any(word in lowered for word in ("pbf", "truncated", "eof", "zlib", "exception")):
+        return _unreadable(extract, why)
     return f"the roads of {extract} cannot be built: {why} (see {log})"
 
 
