@@ -248,11 +248,11 @@ class Worker:
     def _load(self, at_least: int = 1) -> bool:
         """The van of a released route, the last stop's cartons first; else up to three shipments of carriers in one walk to
         the door. What a van brings waits for its route."""
-        waits, route_of = self._deliveries()
         shipments = [
             *self._api.pages("/shipments", state="planned"),
             *self._api.pages("/shipments", state="loading"),
         ]
+        waits, route_of = self._deliveries()  # after the shipments: an order becomes both at once
         with ExitStack() as mine:
             chosen = []
             for shipment in reversed(shipments):
@@ -301,31 +301,34 @@ class Worker:
             return False
         self._go(BENCH)
         self._go(DOCK_OUT)
-        for sscc in left:
+        for sscc in list(left):
             if self._chance.random() >= SHARE_NOT_SCANNED:
-                self._scan_onto_van(route_id, sscc)
+                if not self._scan_onto_van(route_id, sscc):
+                    left.remove(sscc)  # stays where it is
                 self._pace.wait(1)
+        if not left:
+            return False
         self._through_the_door([shipment], left)
         for carton in self._api.get(f"/delivery-routes/{route_id}/manifest")["cartons"]:
             if carton["loaded_at"] is None and carton["sscc"] in left:
                 self._scan_onto_van(route_id, carton["sscc"])  # neither scanned nor heard
         return True
 
-    def _scan_onto_van(self, route_id: str, sscc: str) -> None:
-        try:
-            self._api.post(f"/delivery-routes/{route_id}/load", {"code": sscc, "door": DOCK_OUT})
-        except Refused as refused:
-            log.info("load_refused", sscc=sscc, why=str(refused))
+    def _scan_onto_van(self, route_id: str, sscc: str) -> bool:
+        return self._scan_at_door(f"/delivery-routes/{route_id}/load", sscc)
 
     def _carry_out(self, shipments: list[tuple[dict[str, Any], list[str]]]) -> None:
         self._go(BENCH)
         self._go(DOCK_OUT)
-        cartons = [sscc for _, ready in shipments for sscc in ready]
         for shipment, ready in shipments:
-            for sscc in ready:
+            for sscc in list(ready):
                 if self._chance.random() >= SHARE_NOT_SCANNED:
-                    self._scan_onto(shipment, sscc)
+                    if not self._scan_onto(shipment, sscc):
+                        ready.remove(sscc)  # stays where it is
                     self._pace.wait(1)
+        cartons = [sscc for _, ready in shipments for sscc in ready]
+        if not cartons:
+            return
         self._through_the_door([s for s, _ in shipments], cartons)
         for shipment, ready in shipments:
             present = self._api.get(f"/shipments/{shipment['id']}")
@@ -341,11 +344,17 @@ class Worker:
         )
         self._pace.really(1)
 
-    def _scan_onto(self, shipment: dict[str, Any], sscc: str) -> None:
+    def _scan_onto(self, shipment: dict[str, Any], sscc: str) -> bool:
+        return self._scan_at_door(f"/shipments/{shipment['id']}/load", sscc)
+
+    def _scan_at_door(self, path: str, sscc: str) -> bool:
+        """False: it must not be taken out."""
         try:
-            self._api.post(f"/shipments/{shipment['id']}/load", {"code": sscc, "door": DOCK_OUT})
+            self._api.post(path, {"code": sscc, "door": DOCK_OUT})
         except Refused as refused:
             log.info("load_refused", sscc=sscc, why=str(refused))
+            return "loaded already" in str(refused)  # a colleague, or the portal, was faster
+        return True
 
     # --- counting -------------------------------------------------------------------------------------------
 
