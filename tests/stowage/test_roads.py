@@ -311,12 +311,13 @@ def test_an_extract_without_roads_is_a_sentence(road_programs: Path, tmp_path: P
         build_map(tmp_path / "sea.osm.pbf", tmp_path / "map", road_programs, name="sea", log=tmp_path / "log")
 
 
-def test_a_full_disk_is_a_sentence(road_programs: Path, whole: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("size", ["100k", "400k"])
+def test_a_full_disk_is_a_sentence(road_programs: Path, whole: bytes, tmp_path: Path, size: str) -> None:
     (tmp_path / "town.osm.pbf").write_bytes(whole)
     small = tmp_path / "small"
     small.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(small)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(small)], capture_output=True, check=False
     )
     if mounted.returncode != 0:
         missing("a small disk", "mounting one needs root")
