@@ -58,7 +58,7 @@ class _Model:
     def _drive(self) -> None:
         """Costs, times, distances and the count of stops."""
         routing, vehicles = self.routing, self.vehicles
-        ones = self._register(-1, "stops", lambda _: np.ones((len(self.places),) * 2, np.int64))
+        ones = self._register(-1, "stops", self._ones)
         seconds = [self._register(v.profile, "seconds", self._seconds) for v in vehicles]
         metres = [self._register(v.profile, "metres", self._metres) for v in vehicles]
         late = max(v.shift.closes_s for v in vehicles)
@@ -75,9 +75,7 @@ class _Model:
         routing.AddDimensionWithVehicleCapacity(ones, 0, most, True, "stops")
         for k, v in enumerate(vehicles):
             per_m = _SCALE * v.cost_per_km / 1000
-            costs = self._register(
-                v.profile, f"cost {per_m}", lambda p, per_m=per_m: np.rint(per_m * self._metres(p))
-            )
+            costs = self._register(v.profile, f"cost {per_m}", partial(self._costs, per_m))
             routing.SetArcCostEvaluatorOfVehicle(costs, k)
             routing.SetFixedCostOfVehicle(_SCALE * v.fixed_cost, k)
             self.time.SetSpanCostCoefficientForVehicle(round(_SCALE * v.cost_per_h / 3600), k)
@@ -173,6 +171,9 @@ class _Model:
 
     def _metres(self, profile: int) -> Any:
         return self._between(self.problem.matrices[profile].distance_m, _FAR)
+
+    def _ones(self, _: int) -> Any:
+        return np.ones((len(self.places), len(self.places)), np.int64)
 
     def _costs(self, per_m: float, profile: int) -> Any:
         return np.rint(per_m * self._metres(profile))

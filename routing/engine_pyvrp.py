@@ -278,11 +278,11 @@ def _cost_units(vehicles: Sequence[Vehicle]) -> tuple[int, Callable[[Vehicle], t
 
 
 def _windows(job: Job) -> list[Window]:
-    """In order, without those that are over before time begins; overlapping ones joined."""
+    """In order, without those that are over before the goods are there; overlapping ones joined."""
     merged: list[Window] = []
     for w in sorted(job.windows, key=lambda w: w.opens_s):
         opens, closes = max(0, w.opens_s), w.closes_s
-        if closes < opens:
+        if closes < max(opens, job.release_s):
             continue
         if merged and opens <= merged[-1].closes_s + 1:
             merged[-1] = Window(merged[-1].opens_s, max(closes, merged[-1].closes_s))

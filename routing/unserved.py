@@ -283,20 +283,29 @@ def _too_late(misfits: Sequence[tuple[Vehicle, Misfit]]) -> str:
             said.append((10**9, f"{v.id} may not do it ({misfit.rule.replace('_', ' ')})"))
             continue
         late = max(times.late_s.values(), default=0)
-        parts = []
+        wrong: list[tuple[str, str]] = []
         if late:
-            parts.append(f"is there {_minutes(late)} after its window closes")
+            wrong.append(
+                (
+                    f"is there {_minutes(late)} after its window closes",
+                    f"a window that closes {_minutes(late)} later",
+                )
+            )
         if times.overtime_s:
-            parts.append(f"is back {_minutes(times.overtime_s)} after the end of its shift")
+            over = _minutes(times.overtime_s)
+            wrong.append((f"is back {over} after the end of its shift", f"a {over} longer shift"))
         if times.over_duration_s:
-            parts.append(f"is under way {_minutes(times.over_duration_s)} longer than it may")
+            over = _minutes(times.over_duration_s)
+            wrong.append((f"is under way {over} longer than it may", f"{over} more under way"))
         if times.over_distance_m:
-            parts.append(f"drives {times.over_distance_m} m more than it may")
+            wrong.append(
+                (f"drives {times.over_distance_m} m more than it may", f"{times.over_distance_m} m more")
+            )
         if times.missed_breaks:
-            parts.append("finds no time for its driver's break")
+            wrong.append(("finds no time for its driver's break", "another time for that break"))
         short = late + times.overtime_s + times.over_duration_s
-        need = f"It fits with {_minutes(short)} more." if short else "It fits with that much more."
-        said.append((short, f"even with nothing else to do {v.id} {' and '.join(parts)}. {need}"))
+        what, cure = " and ".join(w for w, _ in wrong), " and ".join(c for _, c in wrong)
+        said.append((short, f"even with nothing else to do {v.id} {what}. It fits with {cure}."))
     return min(said)[1] if said else "no window is open."
 
 
