@@ -308,10 +308,13 @@ class _Board:
         asked = self._asked()
         full = _over_load(self.known, vehicle, self.without[vehicle.id])
         for dimension, amount in enumerate(slot.over_load):
-            if full and full[dimension]:
-                return None  # it carries too much also without this one
-            if amount:
-                needs.append(Need("less_load", amount, dimension=dimension))
+            if not amount:
+                continue
+            carried = [_amount(load, dimension) for job in asked for load in (job.delivery, job.pickup)]
+            carried += [_amount(self.shipment.load, dimension)] if self.shipment else []
+            if (full and full[dimension]) or amount >= max(carried):
+                return None  # it carries too much also without this one, or no place is left at all
+            needs.append(Need("less_load", amount, dimension=dimension))
         stops = sum(1 for s in self.without[vehicle.id] if s.kind != "reload") + len(asked)
         if vehicle.max_stops is not None and stops > vehicle.max_stops:
             needs.append(Need("more_stops", stops - vehicle.max_stops))
