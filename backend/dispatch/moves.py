@@ -23,7 +23,7 @@ from backend.dispatch.days import day_of
 from backend.dispatch.events import note
 from backend.dispatch.jobs import Job
 from backend.dispatch.situation import Situation, situation, vans_of
-from backend.errors import ChangedMeanwhile, Conflict, NotFound, Refused
+from backend.errors import ChangedMeanwhile, Conflict, Invalid, NotFound, Refused
 from routing.problem import Plan
 from routing.schedule import Stop, Timed
 
@@ -100,10 +100,12 @@ def move(
     return Changed([r.id for r in involved], job.id, _consequences(s, before, timed, broken))
 
 
-def remove(conn: Conn, ctx: Context, route_id: UUID, stop_id: UUID, *, version: int) -> Changed:
+def remove(conn: Conn, ctx: Context, route_id: UUID, stop_id: UUID, *, version: int | None) -> Changed:
     """To the tray. Raises ChangedMeanwhile, Conflict (aboard or loaded, a break), NotFound."""
     route = boards.lock_routes(conn, ctx.site_id, [route_id])[0]
     stop = next((x for x in route.stops if x.id == stop_id), None)
+    if version is None:
+        raise Invalid("Say which version of the route you saw.", field="version")
     check_version(route, version)
     if stop is None:
         raise NotFound("The route has no such stop.", field="stop_id")

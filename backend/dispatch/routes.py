@@ -802,7 +802,13 @@ def move_delivery_stop(route_id: UUID, body: MoveStop, conn: Db, ctx: Ctx) -> Ch
     "/delivery-routes/{route_id}/stops/{stop_id}", response_model=ChangedRoutes, dependencies=PLANS
 )
 def remove_delivery_stop(
-    route_id: UUID, stop_id: UUID, conn: Db, ctx: Ctx, version: Annotated[int, Query(ge=1, le=2**31 - 1)]
+    route_id: UUID,
+    stop_id: UUID,
+    conn: Db,
+    ctx: Ctx,
+    version: Annotated[
+        int | None, Query(ge=1, le=2**31 - 1, description="Of the route as you saw it; needed")
+    ] = None,
 ) -> ChangedRoutes:
     """Back to the tray."""
     return _changed(conn, ctx, moves.remove(conn, ctx, route_id, stop_id, version=version))

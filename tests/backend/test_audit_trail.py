@@ -23,7 +23,7 @@ NO_SETTING = {
     "sales_order", "sales_order_line", "asn", "asn_line", "asn_plate", "asn_content", "asn_tag", "customer_return",
     "customer_return_line", "purchase_suggestion", "import_run", "label", "license_plate", "tag", "unknown_tag", "device_command",
     "delivery_job", "delivery_job_carton", "delivery_plan", "delivery_route", "delivery_stop", "delivery_event", "delivery_proof",
-    "delivery_proof_line", "tracking_link",
+    "delivery_proof_line", "tracking_link", "aboard",
     # what machines keep for themselves
     "balance", "bin_block", "document_number", "agent_status", "device_status", "device_event", "event_receipt",
     "ingress_receipt", "dead_letter", "alert", "observation", "observation_other", "sensor_state", "sensor_value",

@@ -144,6 +144,11 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "POST /devices/{device_id}/commands": {"command": "report_status"},
     "POST /pick-tasks/{task_id}/short": {"reason": "empty"},
     "POST /pick-tasks/{task_id}/zero-check": {"left": "0"},
+    "POST /delivery-jobs/{delivery_job_id}/pin": {"version": 1, "lat": 60.0, "lon": 24.0},
+    "POST /delivery-routes/{route_id}/stops": {"job_id": str(uuid4()), "position": 1, "version": 1},
+    "POST /delivery-routes/{route_id}/lock": {"locked": True, "version": 1},
+    "POST /delivery-stops/{stop_id}/lock": {"locked": True},
+    "POST /delivery-stops/{stop_id}/fail": {"outcome": "refused", "reason": "wrong colour"},
     "POST /cartons/{carton_id}/contents/remove": {"item_id": str(uuid4())},
 }
 """Where a guessed body would be refused for itself, before anybody asks whose it is."""
@@ -164,6 +169,8 @@ def foreign_ids(conn: Conn, site_id: UUID) -> dict[str, str]:
         "shipment_id": "shipment", "carton_id": "carton", "label_id": "label", "posting_id": "posting",
         "subscription_id": "webhook_subscription", "delivery_id": "webhook_delivery", "suggestion_id": "purchase_suggestion",
         "user_id": "app_user", "plate_id": "license_plate", "license_plate_id": "license_plate",
+        "depot_id": "depot", "vehicle_id": "delivery_vehicle", "shift_id": "vehicle_shift", "route_id": "delivery_route",
+        "plan_id": "delivery_plan",
     }  # fmt: skip
     found = {}
     for parameter, table in tables.items():
@@ -183,13 +190,14 @@ def other(api: Api, conn: Conn, warehouse: Warehouse) -> Warehouse:
 
     def made(method: str, path: str, body: dict[str, Any]) -> Any:
         answer = api.request(method, f"/api/v1{path}", json=body, params=site)
-        assert answer.status_code in (200, 201), f"{path}: {answer.text}"
+        assert answer.status_code in (200, 201, 202), f"{path}: {answer.text}"
         return answer.json()
 
     made("POST", "/adjustments", {"item": "TEA-250", "place": "A-01-1", "change": "50", "reason": "opening"})
     made("POST", "/sales-orders", {"customer_code": "CUST-1", "lines": [{"sku": "TEA-250", "quantity": "2"}]})
     agent = made("POST", "/agents", {"code": "dock"})["agent"]
     made("POST", "/devices", {"agent_id": agent["id"], "code": "door-1", "kind": "llrp_reader"})
+    made("POST", "/delivery-plans", {"day": "2099-01-01"})
     supplier = str(there.supplier_id)
     made(
         "POST",
@@ -201,6 +209,14 @@ def other(api: Api, conn: Conn, warehouse: Warehouse) -> Warehouse:
     made("POST", f"/receipts/{receipt['id']}/scans", {"code": "TEA-250", "quantity": "3"})
     made("POST", f"/receipts/{receipt['id']}/close", {})
     made("POST", "/count-tasks", {"place": "A-01-1"})
+    yard = made("POST", "/depots", {"code": "YARD", "name": "Yard", "lat": 60.2, "lon": 24.9})
+    van = made(
+        "POST",
+        "/delivery-vehicles",
+        {"code": "VAN-9", "depot_id": yard["id"], "max_weight_g": 1000, "max_volume_ml": 1000},
+    )
+    shift = {"vehicle_id": van["id"], "starts_at": "2099-01-01T06:00:00Z", "ends_at": "2099-01-01T14:00:00Z"}
+    made("POST", "/delivery-routes", {"shift_id": made("POST", "/vehicle-shifts", shift)["id"]})
     made("POST", "/labels", {"kind": "location", "ref": str(there.places["A-01-1"])})
     made("POST", "/license-plates", {"kind": "tote", "code": "T-77"})
     made("POST", "/webhook-subscriptions", {"name": "crm", "url": "https://crm.example/hook", "types": []})
@@ -302,7 +318,7 @@ def fingerprint(conn: Conn, site_id: UUID) -> dict[str, Any]:
         for row in conn.execute(
             """select c.table_name from information_schema.columns c join information_schema.tables t using (table_schema, table_name)
                where c.table_schema = 'public' and c.column_name = 'site_id' and t.table_type = 'BASE TABLE'
-                     and has_table_privilege(c.table_name::regclass, 'select') order by 1"""
+                     and has_table_privilege(quote_ident(c.table_schema) || '.' || quote_ident(c.table_name), 'select') order by 1"""
         ).fetchall()
     ]
     return {
