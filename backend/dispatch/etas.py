@@ -70,7 +70,8 @@ def foresee(r: RoadRoute, all_stops: Sequence[RoadStop], now: datetime, seen: Se
                 )
             arrival = max(arrival, now)
         if s.kind != "break":  # a break is held wherever it falls due
-            late_s = max(0, int((arrival - s.window_until).total_seconds())) if s.window_until else 0
+            due = s.window_until if s.kind == "delivery" else None
+            late_s = max(0, int((arrival - due).total_seconds())) if due else 0
             found.append(Eta(s.id, arrival, late_s))
         free_at = _leave(r, s, arrival)
         before = s
@@ -194,7 +195,8 @@ def refresh(conn: Conn, ctx: Context, route_id: UUID, seen: Seen | None = None) 
 def _say_late(conn: Conn, ctx: Context, r: RoadRoute, s: RoadStop, e: Eta) -> None:
     from backend.dispatch import on_the_road as road
 
-    assert s.job_id is not None
+    if s.job_id is None:
+        return
     subject = str(s.job_id)
     if e.late_s < LATE_OVER_S:
         if s.late_s >= LATE_OVER_S or s.late_told_at is not None:

@@ -6,7 +6,8 @@ Run by Tryton's own Python, in Tryton's own virtual environment, and never impor
 
 It takes the demo's catalogue (stowage/demo/catalog.toml), so ERP and demo know the same goods by the same sku. It
 creates master data only: the stock is zero. Location codes that Stowage's places point to: STO (storage), COLD and
-QUA (inside storage), SUP, CUS, LF (lost and found), TRANSIT.
+QUA (inside storage), IN_TRANSIT (inside storage too: what our own vans have aboard, so that customers' shipments may leave
+from there), SUP, CUS, LF (lost and found), TRANSIT.
 """
 
 import datetime
@@ -76,7 +77,7 @@ def create_accounts(model: Any, session: Any, company: Any) -> Any:
 def locations(model: Any) -> None:
     location = model.get("stock.location")
     (storage,) = location.find([("code", "=", "STO")])
-    for code, name in (("COLD", "Cold Room"), ("QUA", "Quarantine")):
+    for code, name in (("COLD", "Cold Room"), ("QUA", "Quarantine"), ("IN_TRANSIT", "In transit")):
         location(code=code, name=name, type="storage", parent=storage).save()
     (lost_found,) = location.find([("type", "=", "lost_found")])
     lost_found.code = "LF"

@@ -59,7 +59,8 @@ def compare(conn: Conn, erp: Connector, site_id: UUID) -> list[Drift]:
         locations = [
             row[0]
             for row in conn.execute(
-                "select distinct erp_location from place where site_id = %s and is_physical and erp_location is not null",
+                """select distinct erp_location from place p where site_id = %s and erp_location is not null and (is_physical or
+                   (kind = 'in_transit' and exists (select 1 from movement m where m.site_id = p.site_id and m.to_place_id = p.id)))""",
                 [site_id],
             ).fetchall()
         ]
@@ -68,6 +69,15 @@ def compare(conn: Conn, erp: Connector, site_id: UUID) -> list[Drift]:
             select b.item_id, x.erp_location, sum(b.on_hand) from balance b
             cross join lateral (select place_erp_location(b.place_id) as erp_location) x
             where b.on_hand <> 0 and x.erp_location = any(%s) group by 1, 2""", locations)  # fmt: skip
+        for key, on_its_way in _sums(conn, """
+            select item_id, location, sum(quantity) from (
+                select m.item_id, m.erp_to as location, m.quantity from movement m
+                join place p on p.id = m.to_place_id and p.kind = 'in_transit'
+                union all
+                select m.item_id, m.erp_from, -m.quantity from movement m
+                join place p on p.id = m.from_place_id and p.kind = 'in_transit') both_ends
+            where location = any(%s) group by 1, 2 having sum(quantity) <> 0""", locations).items():  # fmt: skip
+            ours[key] = ours.get(key, ZERO) + on_its_way
         unposted = _sums(conn, """
             select item_id, location, sum(quantity) from (
                 select m.item_id, m.erp_to as location, m.quantity from posting p
