@@ -307,7 +307,11 @@ class Driver:
         if not told:
             goods = [_piece(carton["sscc"], p, p["aboard"]) for p in _aboard(carton)]
             self._truth.note(
-                "unloaded", route=route["number"], sscc=carton["sscc"], goods=goods, outcome=carton["outcome"]
+                "brought_back",
+                route=route["number"],
+                sscc=carton["sscc"],
+                goods=goods,
+                outcome=carton["outcome"],
             )
         self._api.post(f"/delivery-routes/{route['id']}/unload", {"code": carton["sscc"]})
 

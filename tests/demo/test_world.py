@@ -18,6 +18,7 @@ import pytest
 from stowage.demo.seed import ACCOUNTS
 from stowage.demo.truth import Fact, read
 from stowage.parts.broker import free_port
+from tests.demo import delivery_truth as deliveries
 
 REPOSITORY = Path(__file__).parents[2]
 SPEED = "10"
@@ -148,9 +149,13 @@ def on_hand_by_truth(w: Warehouse) -> Counter[str]:
         sums.update(fact["goods"])
     packed = {f["sscc"]: f["goods"] for f in w.truth("packed")}
     for fact in w.truth("departed"):
-        for sscc in fact["cartons"]:
+        for sscc in fact["cartons"] if "route" not in fact else []:
             for goods in packed[sscc]:
                 sums[goods["sku"]] -= goods["quantity"]
+    vans = deliveries.by_world(w)
+    for sign, goods_of in ((-1, vans["left"]), (1, vans["back"])):
+        for (sku, _, _), quantity in goods_of.items():
+            sums[sku] += sign * quantity
     for fact in w.truth("written_off"):
         sums[fact["sku"]] -= fact["quantity"]
     return +sums
@@ -170,7 +175,9 @@ def test_goods_come_in_through_the_portal_are_put_away_sold_packed_and_leave(war
         assert sum(p["reads"] for p in receipts[0]["passages"]) > 20, "the portal heard nothing"
 
     w.until(lambda: w.truth("put_away"), 60, "something is put away")
-    left = w.until(lambda: w.truth("departed"), 90, "an order leaves")
+    left = w.until(
+        lambda: [f for f in w.truth("departed") if "route" not in f], 90, "an order leaves with a carrier"
+    )
     packed = {f["sscc"]: f for f in w.truth("packed")}
     for fact in left:
         shipment = next(
@@ -239,6 +246,62 @@ def test_the_cold_room_is_measured(warehouse: Warehouse) -> None:
     channels = {c["channel"]: c for c in cold["channels"]}
     assert 2 < channels["temperature"]["value"] < 9
     assert "door_open" in channels
+
+
+# --- to the customer's door -------------------------------------------------------------------------------
+
+
+def test_vans_leave_with_what_their_route_says_and_hand_it_over_with_a_proof(warehouse: Warehouse) -> None:
+    w = warehouse
+    left = w.until(lambda: deliveries.carried_by_van(w), 120, "a van leaves")[0]
+    (route,) = [r for r in w.get("/delivery-board")["routes"] if r["number"] == left["route"]]
+    assert route["vehicle"]["code"] == left["van"]
+    loaded = [c["sscc"] for c in w.get(f"/delivery-routes/{route['id']}/manifest")["cartons"]]
+    assert sorted(loaded) == sorted(left["cartons"])
+    first = w.until(lambda: deliveries.delivered(w), 120, "the first customer is served")[0]
+    jobs = lambda: [j for j in w.get("/delivery-jobs", q=first["job"])["items"] if j["finished_at"]]  # noqa: E731
+    (job,) = w.until(jobs, 15, "it is proved")
+    (proof,) = w.get("/delivery-proofs", job_id=job["id"])["items"]
+    assert job["state"] == proof["outcome"] == first["outcome"]
+    if first["goods"]:
+        assert proof["receiver_name"]
+        assert "<path" in proof["signature_svg"]
+    assert max(Counter(f["job"] for f in deliveries.delivered(w)).values()) == 1, "one delivery, one time"
+
+
+def test_the_vans_are_where_their_receivers_say(warehouse: Warehouse) -> None:
+    w = warehouse
+    receivers = [d["code"] for d in w.get("/devices")["items"] if d["kind"] == "gps_receiver"]
+    assert sorted(receivers) == ["van-1-gps", "van-2-gps", "van-3-gps"]
+    seen = w.until(lambda: w.get("/delivery-board")["vehicles"], 30, "positions arrive")
+    assert all(60.14 < v["lat"] < 60.19 and 24.90 < v["lon"] < 25.0 for v in seen)
+    number = deliveries.carried_by_van(w)[0]["route"]
+    (route_id,) = [r["id"] for r in w.get("/delivery-board")["routes"] if r["number"] == number]
+    track = lambda: {(p["lat"], p["lon"]) for p in w.get("/vehicle-tracks", route_id=route_id)["driven"]}  # noqa: E731
+    w.until(lambda: len(track()) > 3, 30, "the track of a driven route")
+
+
+def test_a_van_comes_home_and_its_route_is_finished(warehouse: Warehouse) -> None:
+    w = warehouse
+    finished = w.until(
+        lambda: [r for r in w.get("/delivery-board")["routes"] if r["state"] == "finished"],
+        150,
+        "a van is home",
+    )
+    for route in finished:
+        assert {s["state"] for s in route["stops"] if s["kind"] == "delivery"} <= {
+            "done",
+            "failed",
+            "skipped",
+        }
+
+
+def test_everything_that_left_is_delivered_back_or_aboard_to_the_piece(warehouse: Warehouse) -> None:
+    w = warehouse
+    assert w.get("/ledger/verification")["mismatches"] == []
+    # somebody is always handing something over: wait for a moment in which every hand is empty
+    w.until(lambda: deliveries.all_agree(w), 60, "world truth = ledger = proofs of delivery")
+    assert deliveries.by_world(w)["delivered"]
 
 
 def test_no_log_has_a_traceback(warehouse: Warehouse) -> None:
