@@ -197,11 +197,14 @@ def run_with_kills(folder: Path, seed: int, *, kills: int) -> None:
         )
         assert min(died.values()) >= kills // 15, "every victim died several times"
 
-        wait_for(
-            lambda: received(url, warehouse) >= {p.sscc for p in world.passed},
-            "every pallet is received",
-            60,
-        )
+        try:
+            wait_for(
+                lambda: received(url, warehouse) >= {p.sscc for p in world.passed},
+                "every pallet is received",
+                60,
+            )
+        except AssertionError as e:
+            raise AssertionError(f"{e}\n{what_is_missing(url, warehouse, world)}") from e
         scanner.close()
         safe = list(scanner.safe)
         wait_for(lambda: set(safe) <= set(scans(url)), "every scan told safe has arrived", 60)
@@ -266,6 +269,33 @@ def received(url: str, warehouse: Warehouse) -> set[str]:
             [warehouse.site_id, CASES * PER_CASE],
         ).fetchall()
     return {code for (code,) in rows}
+
+
+def what_is_missing(url: str, warehouse: Warehouse, world: World) -> str:
+    """Of each pallet that is not there whole: what the books have of it, and what the doors said of its tags."""
+    lines = []
+    there = received(url, warehouse)
+    with connect(url) as conn:
+        for pallet in (p for p in world.passed if p.sscc not in there):
+            held = conn.execute(
+                """select lp.code, p.code, b.on_hand from balance b join license_plate lp on lp.id = b.license_plate_id
+                   join place p on p.id = b.place_id where lp.code = %s""",
+                [pallet.sscc],
+            ).fetchall()
+            lines.append(f"{pallet.sscc} at {pallet.door}: {held}")
+            for epc in (pallet.tag, *pallet.cases):
+                told = conn.execute(
+                    """select e.seq, e.type, e.occurred_at, e.data ->> 'portal', e.data ->> 'direction', e.data ->> 'passage_id',
+                              x.value from device_event e, jsonb_array_elements((e.data -> 'tags') || coalesce(e.data -> 'strays', '[]')) x
+                       where e.type = 'tags_passed' and x.value ->> 'epc' = %s order by e.occurred_at""",
+                    [epc],
+                ).fetchall()
+                lines.append(f"  {epc}: {told}")
+        for row in conn.execute(
+            "select kind, reason from dead_letter union all select kind, evidence::text from discrepancy"
+        ).fetchall():
+            lines.append(f"  {row}")
+    return "\n".join(lines)
 
 
 def scans(url: str) -> list[str]:
