@@ -170,7 +170,7 @@ def foreign_ids(conn: Conn, site_id: UUID) -> dict[str, str]:
         "subscription_id": "webhook_subscription", "delivery_id": "webhook_delivery", "suggestion_id": "purchase_suggestion",
         "user_id": "app_user", "plate_id": "license_plate", "license_plate_id": "license_plate",
         "depot_id": "depot", "vehicle_id": "delivery_vehicle", "shift_id": "vehicle_shift", "route_id": "delivery_route",
-        "plan_id": "delivery_plan",
+        "plan_id": "delivery_plan", "stop_id": "delivery_stop", "delivery_job_id": "delivery_job", "proof_id": "delivery_proof",
     }  # fmt: skip
     found = {}
     for parameter, table in tables.items():
@@ -224,7 +224,29 @@ def other(api: Api, conn: Conn, warehouse: Warehouse) -> Warehouse:
                             "site_id": str(there.site_id)})  # fmt: skip
     conn.execute("insert into alert (id, site_id, kind, subject, message, opened_at) values (%s, %s, 'door_open', 'x', 'x', now())",
                  [uuid4(), there.site_id])  # fmt: skip
+    _a_proved_delivery(conn, there)
     return there
+
+
+def _a_proved_delivery(conn: Conn, there: Warehouse) -> None:
+    job_id, stop_id = uuid4(), uuid4()
+    conn.execute(
+        """insert into delivery_job (site_id, id, number, order_id, state, customer_name, address, lat, lon, window_from, window_until,
+                  service_s, weight_g, volume_ml, created_at)
+           select site_id, %s, 'DJ-9', id, 'aboard', 'Theirs', 'There 1', 60.2, 24.9, now(), now(), 60, 1, 1, now()
+           from sales_order where site_id = %s limit 1""",
+        [job_id, there.site_id],
+    )
+    conn.execute(
+        """insert into delivery_stop (site_id, id, route_id, position, job_id, planned_arrival_at, planned_start_at, planned_leave_at)
+           select site_id, %s, id, 1, %s, now(), now(), now() from delivery_route where site_id = %s limit 1""",
+        [stop_id, job_id, there.site_id],
+    )
+    conn.execute(
+        """insert into delivery_proof (site_id, id, job_id, stop_id, outcome, occurred_at, actor, photo, photo_type)
+           values (%s, %s, %s, %s, 'refused', now(), 'user:theirs', 'x', 'image/png')""",
+        [there.site_id, uuid4(), job_id, stop_id],
+    )
 
 
 def test_no_address_gives_or_changes_anything_of_another_site(
