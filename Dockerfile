@@ -28,7 +28,7 @@ RUN python -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir --require-hashes --no-deps -r /tmp/build.txt -r /tmp/base.txt
 
 FROM python:3.11-slim AS stowage
-RUN useradd --system --create-home --uid 999 stowage && mkdir /data /agents && chown stowage /data /agents
+RUN useradd --system --create-home --uid 999 stowage && mkdir /data /agents /maps && chown stowage /data /agents /maps
 COPY --from=packages /opt/venv /opt/venv
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 STOWAGE_DATA_DIR=/data
 WORKDIR /app
@@ -37,11 +37,12 @@ COPY requirements/base.in requirements/
 COPY edge edge
 COPY backend backend
 COPY device_drivers device_drivers
+COPY routing routing
 COPY stowage stowage
 COPY deploy deploy
 RUN pip install --no-cache-dir --no-index --no-build-isolation --no-deps -e .
 USER stowage
-VOLUME ["/data", "/agents"]
+VOLUME ["/data", "/agents", "/maps"]
 EXPOSE 8800
 ENTRYPOINT ["sh", "/app/deploy/entrypoint.sh"]
 CMD ["stowage", "--help"]

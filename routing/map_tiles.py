@@ -158,7 +158,10 @@ def _tiles_of(layers: Layers, zoom: int) -> Iterator[tuple[int, int, bytes]]:
             here = np.sort(tree.query(shapely.box(*frame)))
             if len(here) == 0:
                 continue
-            clipped = shapely.clip_by_rect(shapes[here], *frame)
+            try:
+                clipped = shapely.clip_by_rect(shapes[here], *frame)
+            except shapely.errors.GEOSException:  # an outline that crosses itself, as some are drawn
+                clipped = shapely.clip_by_rect(shapely.make_valid(shapes[here]), *frame)
             drawn = encode(((features[i].layer, features[i].properties, shape) for i, shape in zip(here, clipped, strict=True)),
                            left, top, size)  # fmt: skip
             if drawn:

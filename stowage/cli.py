@@ -200,12 +200,13 @@ def admin(name: Annotated[str, typer.Argument(help="Lower-case letters, digits, 
 
 @app.command()
 def verify() -> None:
-    """Rebuild every balance from the movements and compare. Exit code 1 when they differ."""
+    """Rebuild every balance, and what vans have aboard, from the movements and compare. Exit code 1 when they differ."""
+    from backend import dispatch
     from backend.db import connect
     from backend.ledger import verify as verify_ledger
 
     with _with_database(config.load()) as url, connect(url) as connection:
-        mismatches = verify_ledger(connection)
+        mismatches = verify_ledger(connection) + dispatch.verify(connection)
     for mismatch in mismatches:
         print(mismatch)
     if mismatches:
@@ -318,6 +319,34 @@ def build_roads(
 
     folder = build_from_file(config.load(), file, out, say=lambda text: print(text, flush=True))
     print(f"to use it:  STOWAGE_MAP_DIR={folder}")
+
+
+@roads_app.command("serve")
+def serve_roads(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 5000,
+) -> None:
+    """Serve the roads of STOWAGE_MAP_DIR alone, for STOWAGE_ROADS_URL; makes the map of Helsinki where there is none."""
+    from stowage.parts.roads import Roads
+
+    settings = _program("roads")
+    part = Roads(
+        settings.data_dir.absolute(),
+        map_dir=settings.map_dir,
+        progress=lambda text: print(text, flush=True),
+        cache_dir=settings.tryton_cache,
+        listen=(host, port),
+    )
+    stop = stop_on_signal()
+    try:
+        part.start()
+        print(part.describe(), flush=True)
+        while part.running() and not stop.wait(0.2):
+            pass
+        if not stop.is_set():
+            _end("the road engine ended; its log is logs/roads.log in the data folder", 1)
+    finally:
+        part.stop()
 
 
 @app.command()

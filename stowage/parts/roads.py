@@ -79,7 +79,10 @@ class Roads:
         map_dir: Path | None = None,
         progress: Say = lambda step: None,
         cache_dir: Path | None = None,
+        listen: tuple[str, int] | None = None,
     ) -> None:
+        """`listen`: address and port; by default a free one of this machine alone."""
+        self._listen = listen
         self._data_dir = data_dir
         self._named_map = map_dir
         self._progress = progress
@@ -100,7 +103,9 @@ class Roads:
     def _start(self) -> str:
         cache = self._cache
         programs = fetch_programs(cache, self._log, self._progress, self._stopping)
-        folder = self._named_map or helsinki_map(cache, self._log, self._progress, self._stopping)
+        folder = self._named_map
+        if folder is None or (self._listen is not None and not folder.exists()):
+            folder = helsinki_map(cache, self._log, self._progress, self._stopping, folder)
         roads = folder / ROADS
         if not roads.with_name(f"{roads.name}.hsgr").is_file():
             raise PartFailed(f"{folder} holds no map; make one with `stowage roads build FILE.osm.pbf`")
@@ -108,7 +113,7 @@ class Roads:
             raise PartFailed("stopped")
         self._port = self._free_port()
         self._child = spawn(
-            [programs / "bin/osrm-routed", "--ip", "127.0.0.1", "--port", str(self._port), "--algorithm", "CH",
+            [programs / "bin/osrm-routed", "--ip", self._listen[0] if self._listen else "127.0.0.1", "--port", str(self._port), "--algorithm", "CH",
              "--max-table-size", str(TABLE_LIMIT), "--max-viaroute-size", str(VIA_LIMIT),
              "--keepalive-timeout", "60", "--verbosity", "WARNING", "--threads", str(min(4, os.cpu_count() or 1)), roads],
             log=self._log,
@@ -124,7 +129,12 @@ class Roads:
         """Where it answers once it is started; said beforehand, and another only where somebody takes the port."""
         if self._port is None:
             self._port = self._free_port()
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://{self._host}:{self._port}"
+
+    @property
+    def _host(self) -> str:
+        """Where it is reached from this machine."""
+        return self._listen[0] if self._listen is not None and self._listen[0] != "0.0.0.0" else "127.0.0.1"
 
     @property
     def map_dir(self) -> Path:
@@ -146,7 +156,7 @@ class Roads:
         """It answers a question; that a place is far from its roads is an answer, too."""
         if self._port is None:
             return False
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=5)
         try:
             connection.request("GET", "/nearest/v1/driving/0,0")
             return b'"code"' in connection.getresponse().read()
@@ -167,6 +177,8 @@ class Roads:
 
     def _free_port(self) -> int:
         """The same as last time where it is free, so that programs that know it need no restart."""
+        if self._listen is not None:
+            return self._listen[1]
         for port in (self._port or 0, 0):
             with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -318,11 +330,13 @@ def helsinki_folder(cache: Path) -> Path:
     return cache / f"map-helsinki-{recipe(HELSINKI.sha256)}"
 
 
-def helsinki_map(cache: Path, log: Path, say: Say, stopping: threading.Event | None = None) -> Path:
-    """The default map, built now if it is not there. Raises PartFailed."""
+def helsinki_map(
+    cache: Path, log: Path, say: Say, stopping: threading.Event | None = None, folder: Path | None = None
+) -> Path:
+    """The default map, built now if it is not there: in the cache, or where `folder` says. Raises PartFailed."""
     from stowage.map_build import build_map
 
-    folder = helsinki_folder(cache)
+    folder = folder or helsinki_folder(cache)
     if folder.is_dir():
         return folder
     programs = fetch_programs(cache, log, say, stopping)

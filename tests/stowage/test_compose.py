@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -62,7 +63,9 @@ def _yaml(text: str) -> dict[str, Any]:
 def test_every_service_of_the_system_is_there_and_has_a_health_check(composition: dict[str, Any]) -> None:
     services = composition["services"]
     once = {"secrets", "migrate"}
-    assert {"timescaledb", "mosquitto", "tryton", "api", "ingest", "worker", "edge", "web"} <= set(services)
+    assert {"timescaledb", "mosquitto", "tryton", "api", "ingest", "worker", "edge", "web", "roads"} <= set(
+        services
+    )
     for name, service in services.items():
         assert ("healthcheck" in service) is (name not in once), name
 
@@ -96,6 +99,17 @@ def test_what_the_dockerfile_copies_is_in_the_repository() -> None:
                 if source == "README.md" and not (REPOSITORY / source).exists():
                     continue
                 assert (REPOSITORY / source).exists(), line
+
+
+def test_every_room_of_the_house_is_in_the_image() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    rooms = {name.rstrip("*") for name in project["tool"]["setuptools"]["packages"]["find"]["include"]}
+    copied = {
+        line.split()[1]
+        for line in (REPOSITORY / "Dockerfile").read_text().splitlines()
+        if line.startswith("COPY ")
+    }
+    assert rooms <= copied
 
 
 def test_the_web_server_s_targets_and_the_composition_s_agree(composition: dict[str, Any]) -> None:

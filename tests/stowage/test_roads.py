@@ -26,6 +26,7 @@ from stowage.doctor import examine
 from stowage.map_build import build_from_file, build_map
 from stowage.parts import PartFailed
 from stowage.parts import roads as part
+from stowage.parts.broker import free_port
 from stowage.parts.child import wait_until
 from stowage.run import Progress, Run
 from tests.conftest import missing
@@ -344,3 +345,26 @@ def test_a_map_is_replaced_as_a_whole(road_programs: Path, whole: bytes, tmp_pat
     with pytest.raises(PartFailed):
         build_map(tmp_path / "town.osm.pbf", tmp_path / "map", road_programs, name="t", log=tmp_path / "log")
     assert MapTiles.open(tmp_path / "map/tiles.mbtiles").info.name == "t"
+
+
+@pytest.mark.usefixtures("helsinki_map_dir")
+def test_roads_can_be_served_alone_and_make_their_map_themselves(tmp_path: Path) -> None:
+    port = free_port()
+    environment = {
+        k: v for k, v in os.environ.items() if not k.startswith("STOWAGE_") or k == "STOWAGE_TRYTON_CACHE"
+    }
+    environment |= {"STOWAGE_DATA_DIR": str(tmp_path / "data"), "STOWAGE_MAP_DIR": str(tmp_path / "map")}
+    serving = subprocess.Popen(
+        [sys.executable, "-m", "stowage", "roads", "serve", "--port", str(port)], cwd=REPOSITORY, env=environment,
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert serving.stdout is not None
+        assert any(f"http://127.0.0.1:{port}" in line for line in serving.stdout)
+        assert Roads(f"http://127.0.0.1:{port}").nearest(Point(60.1710, 24.9415)).is_near
+        assert MapTiles.open(tmp_path / "map/tiles.mbtiles").info.name == "Helsinki"
+    finally:
+        serving.terminate()
+        assert serving.wait(20) == 0
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1)
