@@ -186,7 +186,9 @@ class _Ways:
         direct: list[int] = []
         here = v.start
         for place in (*(j.location for j in jobs), *(() if v.end is None else (v.end,))):
-            direct.append(int(self._known.problem.matrices[v.profile].duration_s[here, place]))
+            matrix = self._known.problem.matrices[v.profile]
+            road = matrix.distance_m[here, place] != NO_ROAD
+            direct.append(int(matrix.duration_s[here, place]) if road else NO_ROAD)
             here = place
         least = self._legs(v, id_)
         return any(d == NO_ROAD or s < d for s, d in zip(least, direct, strict=True)) and self._in_time(

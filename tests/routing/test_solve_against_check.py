@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 import vroom
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 import routing
 from routing import insertion
 from routing.formats import read
-from routing.problem import Matrix, Plan, Problem, Vehicle
+from routing.problem import NO_ROAD, Job, Matrix, Plan, Problem, Vehicle
 from routing.schedule import Stop, sorted_windows, timed
 from tests.routing.random_problems import cost_of, random_plan, random_problem
 
@@ -38,6 +39,16 @@ def test_nothing_that_must_be_served_is_left_out_where_a_slot_is_free(seed: int)
     for unserved in plan.unserved:
         if unserved.id in required:
             assert insertion.best(problem, plan, unserved.id) is None, unserved
+
+
+def test_a_place_that_only_a_way_by_another_stop_leads_home_from_is_served() -> None:
+    """One matrix is enough to say that there is no road."""
+    metres = np.array([[0, 1000, 2000], [1000, 0, 1000], [NO_ROAD, 1000, 0]])
+    jobs = (Job("END", 2), Job("BESIDE", 1))
+    problem = Problem((Vehicle("VAN", 0, 0),), (Matrix(metres, metres.clip(0) // 10),), jobs)
+    plan = routing.solve(problem, limit_s=0.3)
+    assert (routing.check(problem, plan), plan.unserved) == ([], ())
+    assert [v.id for v in plan.routes[0].visits] == ["END", "BESIDE"]
 
 
 @settings(max_examples=60, deadline=None)
