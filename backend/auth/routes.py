@@ -118,7 +118,7 @@ def _set_password(conn: Db, user_id: UUID, password: str, keep: Principal | None
     )
 
 
-@router.get("/users", response_model=Page[User], dependencies=[allow("admin", "lead")])
+@router.get("/users", response_model=Page[User], dependencies=[allow("admin", "lead", "dispatcher")])
 def list_users(conn: Db, who: Who, limit: Limit = 100, cursor: Cursor = None) -> Page[User]:
     after = decode_cursor(cursor, 1)
     with conn.cursor(row_factory=class_row(_UserRow)) as cur:

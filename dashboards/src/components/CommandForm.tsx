@@ -13,7 +13,7 @@ export type Values = Record<string, Value>;
 export interface Field {
   name: string;
   label: string;
-  kind?: "text" | "quantity" | "password" | "textarea" | "select" | "many" | "check" | "date";
+  kind?: "text" | "quantity" | "password" | "textarea" | "select" | "many" | "check" | "date" | "time";
   options?: { value: string; label: string }[];
   required?: boolean;
   hint?: string;
@@ -30,7 +30,8 @@ export interface CommandFormProps<I, O> {
   onDone?: (output: O) => void;
   onCancel?: () => void;
   danger?: boolean;
-  before?: ReactNode;
+  /** Above the fields; as a function it may fill them in. */
+  before?: ReactNode | ((fill: (values: Values) => void) => ReactNode);
 }
 
 const blank = (field: Field): Value => field.initial ?? (field.kind === "check" ? false : field.kind === "many" ? [] : "");
@@ -57,7 +58,7 @@ export function CommandForm<I, O>({ fields, command, toInput, submit, onDone, on
   return (
     <form onSubmit={send}>
       <Stack gap="sm">
-        {before}
+        {typeof before === "function" ? before((more) => setValues((now) => ({ ...now, ...more }))) : before}
         <div style={{ display: "grid", gridTemplateColumns: "1fr 1fr", gap: 12 }}>
           {fields.map((field) => (
             <div key={field.name} style={{ gridColumn: field.half ? undefined : "1 / -1" }}>
@@ -99,7 +100,7 @@ function Input({ field, value, error, set }: { field: Field; value: Value; error
       return (
         <TextInput
           {...common}
-          type={field.kind === "date" ? "date" : "text"}
+          type={field.kind === "date" || field.kind === "time" ? field.kind : "text"}
           inputMode={field.kind === "quantity" ? "decimal" : undefined}
           value={text}
           onChange={(event) => set(event.currentTarget.value)}

@@ -1,6 +1,6 @@
 // Where no scanner is at hand: the last digits of a label by thumb, or the phone's own camera where the browser reads barcodes.
 import { IconCamera, IconKeyboard, IconX } from "@tabler/icons-react";
-import { useEffect, useRef, useState, type FormEvent } from "react";
+import { useEffect, useRef, useState, type FormEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import classes from "./Driver.module.css";
 
@@ -10,7 +10,8 @@ interface Detector {
 type DetectorMaker = new (options: { formats: string[] }) => Detector;
 const detectorMaker = (): DetectorMaker | undefined => (window as unknown as { BarcodeDetector?: DetectorMaker }).BarcodeDetector;
 
-export function CodeEntry({ onCode }: { onCode: (code: string) => void }) {
+/** `children`: other buttons of the same row, where there are some it takes only an icon's room. */
+export function CodeEntry({ onCode, children }: { onCode: (code: string) => void; children?: ReactNode }) {
   const { t } = useTranslation("driver");
   const [open, setOpen] = useState<"typing" | "camera" | null>(null);
   const [text, setText] = useState("");
@@ -23,17 +24,18 @@ export function CodeEntry({ onCode }: { onCode: (code: string) => void }) {
   };
   if (open === null) {
     return (
-      <div className={classes.sides}>
-        <button type="button" className={classes.side} data-testid="type-code" onClick={() => setOpen("typing")}>
+      <div className={classes.sides} data-ratio={children ? "code" : undefined}>
+        <button type="button" className={classes.side} data-testid="type-code" onClick={() => setOpen("typing")} aria-label={t("code.open")}>
           <IconKeyboard size={26} />
-          {t("code.open")}
+          {!children && t("code.open")}
         </button>
         {detectorMaker() && navigator.mediaDevices !== undefined && (
-          <button type="button" className={classes.side} data-testid="camera" onClick={() => setOpen("camera")}>
+          <button type="button" className={classes.side} data-testid="camera" onClick={() => setOpen("camera")} aria-label={t("code.camera")}>
             <IconCamera size={26} />
-            {t("code.camera")}
+            {!children && t("code.camera")}
           </button>
         )}
+        {children}
       </div>
     );
   }
@@ -46,8 +48,8 @@ export function CodeEntry({ onCode }: { onCode: (code: string) => void }) {
   return (
     <form className={classes.codeEntry} onSubmit={submit}>
       <label className={classes.field}>
-        {t("code.label")}
-        <input name="code" inputMode="numeric" autoComplete="off" autoFocus value={text} placeholder={t("code.hint")} onChange={(event) => setText(event.currentTarget.value)} />
+        {t("code.hint")}
+        <input aria-label={t("code.label")} name="code" inputMode="numeric" autoComplete="off" autoFocus value={text} onChange={(event) => setText(event.currentTarget.value)} />
       </label>
       <button type="submit" className={classes.side} data-strong disabled={text.trim() === ""}>{t("code.enter")}</button>
       <button type="button" className={classes.side} onClick={() => setOpen(null)} aria-label={t("code.close")}>

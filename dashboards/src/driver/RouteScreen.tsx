@@ -1,18 +1,18 @@
 // One route from loading to the last return: works out what comes next, and draws that one step. Answers lie over the whole
 // screen for a moment and go by themselves.
 import { IconChevronLeft, IconListDetails, IconX } from "@tabler/icons-react";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
-import { driverRouteQuery, type DriverRoute } from "@/data/driver";
+import { driverRouteQuery, manifestQuery, type DriverRoute } from "@/data/driver";
 import { signal } from "@/handheld/signals";
 import { Answered, type Flash } from "./Answers";
 import { Banners } from "./Banners";
 import { Changed } from "./Changed";
 import type { Answer } from "./outbox";
 import { isAhead, nextStop, stepOf, stopsNow, type StopNow } from "./route";
-import { useProblemSentence, useRefusal } from "./say";
+import { shortSscc, useProblemSentence, useRefusal } from "./say";
 import { BackStep, FinishedStep, UnloadStep } from "./steps/Back";
 import { DriveStep } from "./steps/Drive";
 import { HandOverStep } from "./steps/HandOver";
@@ -124,6 +124,7 @@ export function RouteScreen({ id }: { id: string }) {
 function useAnswers(answer: Answer | null, id: string, route: DriverRoute | undefined, say: (flash: Flash) => void): void {
   const { t } = useTranslation("driver");
   const refusal = useRefusal();
+  const queries = useQueryClient();
   const seen = useRef(answer?.n ?? 0);
   useEffect(() => {
     if (!answer || answer.n === seen.current || answer.action.route_id !== id) return;
@@ -131,7 +132,9 @@ function useAnswers(answer: Answer | null, id: string, route: DriverRoute | unde
     const { action, problem, output } = answer;
     if (problem) {
       const { title, detail, expected, seen: scanned } = refusal(problem, action.code);
-      say({ tone: "bad", title, detail, expected, seen: scanned });
+      // While loading it is a parcel that is expected, not the shipment the wrong one belongs to: the sentence says that.
+      const parcel = action.kind === "load" ? queries.getQueryData(manifestQuery(id).queryKey)?.next_sscc : undefined;
+      say({ tone: "bad", title, detail, expected: parcel ? shortSscc(parcel) : expected, seen: scanned });
       return;
     }
     if (action.kind === "load") {

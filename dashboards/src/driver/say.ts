@@ -28,7 +28,7 @@ export function useRefusal(): (problem: ProblemBody, code?: string) => Said {
       title,
       detail: problem.type === UNREACHABLE ? t("driver:net.not_reached") : problem.status >= 500 ? t("driver:net.fault") : (problem.detail ?? problem.title),
       expected: words(problem["expected"]),
-      seen: words(problem["seen"]) ?? code,
+      seen: short(words(problem["seen"]) ?? code),
     };
   };
 }
@@ -40,12 +40,16 @@ export function useProblemSentence(): (error: unknown) => string {
 
 function words(value: unknown): string | undefined {
   if (typeof value === "string") return value || undefined;
-  if (Array.isArray(value)) return value.filter((one) => typeof one === "string").slice(0, 3).join(", ") || undefined;
+  if (Array.isArray(value)) return value.filter((one) => typeof one === "string").slice(0, 3).map(short).join(", ") || undefined;
   return undefined;
 }
 
-/** An SSCC as eyes compare it: the last eight digits, in two groups of four. */
+function short(code: string | undefined): string | undefined {
+  return code && /\d{18}$/.test(code) ? shortSscc(code) : code;
+}
+
+/** An SSCC as eyes compare it: the last eight digits, in two groups of four that stay together. */
 export function shortSscc(sscc: string): string {
   const tail = sscc.slice(-8);
-  return `… ${tail.slice(0, 4)} ${tail.slice(4)}`;
+  return `…\u00a0${tail.slice(0, 4)}\u00a0${tail.slice(4)}`;
 }

@@ -65,12 +65,11 @@ export function UnloadStep({ route, actions, act, say, verdict }: StepProps) {
         <p className={classes.instruction} data-testid="instruction">{t(left.length > 0 ? "unload.instruction" : "unload.empty")}</p>
         {left.length === 0 && <p className={classes.hint}>{t("unload.empty_next")}</p>}
         <Verdict verdict={verdict} />
-        <ul className={classes.rows} data-testid="to-unload">
+        <ul className={classes.rows} data-large data-testid="to-unload">
           {left.map((carton) => (
             <li key={carton.sscc} data-sscc={carton.sscc}>
               <span className="mono">{shortSscc(carton.sscc)}</span>
-              <span>{carton.customer_name}</span>
-              <b>{t(`outcome.${carton.outcome ?? "not_tried"}`)}</b>
+              <span><b>{carton.customer_name}</b>{t(`outcome.${carton.outcome ?? "not_tried"}`)}</span>
             </li>
           ))}
         </ul>

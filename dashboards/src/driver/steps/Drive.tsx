@@ -17,6 +17,7 @@ export function DriveStep({ route, stops, stop, number, own, onOrder, act, say }
   const late = lateMinutes(stop);
   const early = job !== null && Date.parse(arrival) < Date.parse(job.window_from) - 60_000;
   const target: Target | null = job ? { lat: job.lat, lon: job.lon, label: job.customer_name } : { lat: route.depot.lat, lon: route.depot.lon, label: route.depot.name };
+  const [street, town] = job ? addressLines(job.address) : [route.depot.name, route.depot.address];
   const arrive = () => {
     act({ kind: "arrive", stop_id: stop.id, body: { occurred_at: new Date().toISOString() } });
     say({ tone: "good", title: t("answer.arrived") });
@@ -29,8 +30,8 @@ export function DriveStep({ route, stops, stop, number, own, onOrder, act, say }
         </p>
         {own && <button type="button" className={classes.link} onClick={onOrder}>{t("drive.elsewhere")}</button>}
         <section className={classes.where}>
-          <h2 data-testid="address">{job ? addressLines(job.address)[0] : route.depot.name}</h2>
-          <p>{job ? addressLines(job.address)[1] : route.depot.address}</p>
+          <h2 data-testid="address" data-long={street.length > 14 || undefined}>{together(street)}</h2>
+          <p>{town}</p>
           <strong data-testid="customer">{job?.customer_name}</strong>
         </section>
         <section className={classes.times} data-tone={late > 0 ? "bad" : undefined}>
@@ -62,7 +63,7 @@ export function DriveStep({ route, stops, stop, number, own, onOrder, act, say }
         )}
       </div>
       <footer className={classes.thumb}>
-        <div className={classes.sides}>
+        <div className={classes.sides} data-ratio={job && job.phone !== "" ? "way" : undefined}>
           <Navigate target={target} />
           {job && job.phone !== "" && (
             <a className={classes.side} href={`tel:${job.phone.replace(/[^+\d]/g, "")}`} data-testid="call">
@@ -114,5 +115,8 @@ function addressLines(address: string): [string, string] {
   const [first = "", ...rest] = address.split(",");
   return [first.trim(), rest.join(",").trim()];
 }
+
+/** A house number stays with the end of its street. */
+const together = (street: string): string => street.replace(/\s+(?=\S*\d\S*$)/, "\u00a0");
 
 export const kilograms = (weight_g: number): string => (weight_g / 1000).toLocaleString("en", { maximumFractionDigits: 1 });

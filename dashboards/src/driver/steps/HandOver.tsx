@@ -4,6 +4,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { compareDecimal, groupDigits, minus, plus } from "@/components/numbers";
 import { useUnit } from "@/components/Quantity";
+import { capital } from "@/components/words";
 import type { DriverCarton } from "@/data/driver";
 import { useCatcher } from "@/handheld/useCatcher";
 import { Verdict } from "../Answers";
@@ -15,7 +16,6 @@ import { PhotoField } from "../PhotoField";
 import { completed, type StopNow } from "../route";
 import { shortSscc } from "../say";
 import { Signature } from "../Signature";
-import { Navigate } from "./Drive";
 import type { StepProps } from "./step";
 import classes from "../Driver.module.css";
 
@@ -37,7 +37,7 @@ export function HandOverStep(props: StepProps & { stop: StopNow }) {
       return;
     }
     const expected = cartons.filter((carton) => stateOf(carton, over) === "todo").slice(0, 3).map((carton) => shortSscc(carton.sscc)).join(", ");
-    say({ tone: "bad", title: t("answer.not_here"), expected, seen: code });
+    say({ tone: "bad", title: t("answer.not_here"), expected, seen: /\d{18}$/.test(code) ? shortSscc(code) : code });
   };
   useCatcher({ onScan: scanned });
 
@@ -71,23 +71,42 @@ export function HandOverStep(props: StepProps & { stop: StopNow }) {
 
 type Part = StepProps & { stop: StopNow; draft: Draft; change: (change: Partial<Draft>) => void };
 
+/** What is being kept back of the parcel that is open. */
+interface Keeping {
+  sscc: string;
+  reason: KeepReason | null;
+  /** By the content's index; null: the whole carton. */
+  pieces: Record<number, string> | null;
+}
+
 function Goods({ stop, cartons, draft, change, onCode, verdict }: Part & { cartons: DriverCarton[]; onCode: (code: string) => void }) {
   const { t } = useTranslation("driver");
   const { over } = draft;
-  const [opened, setOpened] = useState<string | null>(null);
+  const [keeping, setKeeping] = useState<Keeping | null>(null);
   const job = stop.job;
   const done = complete(cartons, over);
   const setOver = (next: HandOver) => change({ over: next });
   const tickAll = () => setOver(cartons.reduce((sum, carton) => (stateOf(carton, sum) === "todo" ? toggle(sum, carton.sscc) : sum), over));
+  const open = cartons.find((carton) => carton.sscc === keeping?.sscc);
+  const keepIt = () => {
+    if (open && keeping?.reason) setOver(keep(over, open, keeping.reason, keeping.pieces ?? undefined));
+    setKeeping(null);
+  };
   const main = !done
     ? <button type="button" className={classes.main} data-testid="tick-all" onClick={tickAll}>{t("goods.tick_all")}</button>
     : anythingHanded(cartons, over)
       ? <button type="button" className={classes.main} data-testid="to-sign" onClick={() => change({ screen: "sign" })}>{t("goods.sign")}</button>
       : <button type="button" className={classes.main} data-tone="bad" data-testid="refuse-all" onClick={() => change({ screen: "refused" })}>{t("goods.refuse_all")}</button>;
+  const otherwise = (
+    <>
+      <button type="button" className={classes.side} data-testid="refused" onClick={() => change({ screen: "refused" })}>{t("goods.refused")}</button>
+      <button type="button" className={classes.side} data-testid="nobody" onClick={() => change({ screen: "nobody_there" })}>{t("goods.nobody")}</button>
+    </>
+  );
   return (
     <>
       <div className={classes.body}>
-        <p className={classes.small}><b data-testid="customer">{job?.customer_name}</b> · {job?.address}</p>
+        <p className={classes.who}><b data-testid="customer">{job?.customer_name}</b>{job?.address}</p>
         {job && job.note !== "" && <section className={classes.note}><p>{job.note}</p></section>}
         {cartons.length === 0 ? (
           <div className={classes.empty}>
@@ -97,28 +116,29 @@ function Goods({ stop, cartons, draft, change, onCode, verdict }: Part & { carto
         ) : (
           <>
             <p className={classes.instruction} data-testid="instruction">{t("goods.instruction", { count: cartons.length })}</p>
-            <p className={classes.hint}>{t("goods.how")}</p>
+            {!done && <p className={classes.hint}>{t("goods.how")}</p>}
           </>
         )}
         <Verdict verdict={verdict} />
         <ul className={classes.parcels}>
           {cartons.map((carton) => (
             <Parcel key={carton.sscc} carton={carton} over={over} onToggle={() => setOver(toggle(over, carton.sscc))}
-              open={opened === carton.sscc} onOpen={() => setOpened(opened === carton.sscc ? null : carton.sscc)}
-              onKeep={(reason, pieces) => {
-                setOver(keep(over, carton, reason, pieces));
-                setOpened(null);
-              }} />
+              keeping={open === carton ? keeping : null} onKeeping={setKeeping} />
           ))}
         </ul>
       </div>
       <footer className={classes.thumb}>
-        {!done && cartons.length > 0 && <CodeEntry onCode={onCode} />}
-        <div className={classes.sides}>
-          <button type="button" className={classes.side} data-testid="refused" onClick={() => change({ screen: "refused" })}>{t("goods.refused")}</button>
-          <button type="button" className={classes.side} data-testid="nobody" onClick={() => change({ screen: "nobody_there" })}>{t("goods.nobody")}</button>
-        </div>
-        {cartons.length > 0 ? main : job && <Navigate target={{ lat: job.lat, lon: job.lon, label: job.customer_name }} />}
+        {open ? (
+          <div className={classes.sides} data-ratio="back">
+            <button type="button" className={classes.side} data-testid="back" onClick={() => setKeeping(null)}>{t("sign.back")}</button>
+            <button type="button" className={classes.main} data-testid="keep-done" disabled={!keeping?.reason} onClick={keepIt}>{t("goods.keep_done")}</button>
+          </div>
+        ) : (
+          <>
+            {!done && cartons.length > 0 ? <CodeEntry onCode={onCode}>{otherwise}</CodeEntry> : <div className={classes.sides}>{otherwise}</div>}
+            {cartons.length > 0 && main}
+          </>
+        )}
       </footer>
     </>
   );
@@ -127,23 +147,20 @@ function Goods({ stop, cartons, draft, change, onCode, verdict }: Part & { carto
 interface ParcelProps {
   carton: DriverCarton;
   over: HandOver;
-  open: boolean;
   onToggle: () => void;
-  onOpen: () => void;
-  onKeep: (reason: KeepReason, pieces?: Record<number, string>) => void;
+  keeping: Keeping | null;
+  onKeeping: (keeping: Keeping | null) => void;
 }
 
-function Parcel({ carton, over, open, onToggle, onOpen, onKeep }: ParcelProps) {
+function Parcel({ carton, over, onToggle, keeping, onKeeping }: ParcelProps) {
   const { t } = useTranslation(["driver", "common"]);
   const unit = useUnit();
-  const [reason, setReason] = useState<KeepReason | null>(null);
-  const [pieces, setPieces] = useState<Record<number, string> | null>(null);
   const state = stateOf(carton, over);
   const kept = over.kept[carton.sscc];
   const single = carton.contents.length === 1 && compareDecimal(carton.contents[0]?.aboard ?? "1", "1") <= 0;
-  const move = (n: number, of: string, by: "1" | "-1") => {
-    const next = plus(pieces?.[n] ?? "0", by);
-    if (compareDecimal(next, "0") >= 0 && compareDecimal(next, of) <= 0) setPieces({ ...pieces, [n]: next });
+  const move = (now: Keeping, n: number, of: string, by: "1" | "-1") => {
+    const next = plus(now.pieces?.[n] ?? "0", by);
+    if (compareDecimal(next, "0") >= 0 && compareDecimal(next, of) <= 0) onKeeping({ ...now, pieces: { ...now.pieces, [n]: next } });
   };
   return (
     <li data-state={state} data-testid={`parcel-${carton.sscc}`}>
@@ -158,43 +175,37 @@ function Parcel({ carton, over, open, onToggle, onOpen, onKeep }: ParcelProps) {
               : <small>{carton.contents.map((content) => `${groupDigits(content.aboard)} × ${content.name}`).join(", ")}</small>}
           </span>
         </button>
-        <button type="button" className={classes.more} data-testid={`keep-${carton.sscc}`} aria-expanded={open} onClick={onOpen} aria-label={t("driver:goods.keep")}>
-          {open ? <IconChevronUp size={26} /> : <IconChevronDown size={26} />}
+        <button type="button" className={classes.more} data-testid={`keep-${carton.sscc}`} aria-expanded={keeping !== null} aria-label={t("driver:goods.keep")}
+          onClick={() => onKeeping(keeping ? null : { sscc: carton.sscc, reason: kept?.reason ?? null, pieces: kept?.pieces ?? null })}>
+          {keeping ? <IconChevronUp size={26} /> : <IconChevronDown size={26} />}
         </button>
       </div>
-      {open && (
+      {keeping && (
         <div className={classes.keep}>
           <strong>{t("driver:goods.keep_title")}</strong>
           <div className={classes.chips}>
             {KEEP_REASONS.map((one) => (
-              <button key={one} type="button" className={classes.side} aria-pressed={reason === one} data-testid={`why-${one}`} onClick={() => setReason(one)}>{t(`driver:reason.${one}`)}</button>
+              <button key={one} type="button" className={classes.side} aria-pressed={keeping.reason === one} data-testid={`why-${one}`} onClick={() => onKeeping({ ...keeping, reason: one })}>{capital(t(`driver:reason.${one}`))}</button>
             ))}
           </div>
-          {reason && !single && (
+          {keeping.reason && !single && (
             <div className={classes.chips}>
-              <button type="button" className={classes.side} aria-pressed={pieces === null} data-testid="keep-all" onClick={() => setPieces(null)}>{t("driver:goods.keep_all")}</button>
-              <button type="button" className={classes.side} aria-pressed={pieces !== null} data-testid="keep-some" onClick={() => setPieces({})}>{t("driver:goods.keep_some")}</button>
+              <button type="button" className={classes.side} aria-pressed={keeping.pieces === null} data-testid="keep-all" onClick={() => onKeeping({ ...keeping, pieces: null })}>{t("driver:goods.keep_all")}</button>
+              <button type="button" className={classes.side} aria-pressed={keeping.pieces !== null} data-testid="keep-some" onClick={() => onKeeping({ ...keeping, pieces: {} })}>{t("driver:goods.keep_some")}</button>
             </div>
           )}
-          {reason && pieces && (
+          {keeping.reason && keeping.pieces && (
             <>
               <strong>{t("driver:goods.keep_how_many")}</strong>
               {carton.contents.map((content, n) => (
                 <div key={`${content.item_id}${content.lot ?? ""}${content.serial ?? ""}`} className={classes.stepper}>
                   <span>{content.name}{content.lot && <small>{content.lot}</small>}{content.serial && <small>{content.serial}</small>}</span>
-                  <button type="button" className={classes.side} data-testid={`less-${content.sku}`} onClick={() => move(n, content.aboard, "-1")} aria-label={t("driver:goods.less")}><IconMinus size={26} /></button>
-                  <output data-testid={`kept-${content.sku}`}>{groupDigits(pieces[n] ?? "0")}<small> / {groupDigits(content.aboard)} {unit(content.unit)}</small></output>
-                  <button type="button" className={classes.side} data-testid={`more-${content.sku}`} onClick={() => move(n, content.aboard, "1")} aria-label={t("driver:goods.more")}><IconPlus size={26} /></button>
+                  <button type="button" className={classes.side} data-testid={`less-${content.sku}`} onClick={() => move(keeping, n, content.aboard, "-1")} aria-label={t("driver:goods.less")}><IconMinus size={26} /></button>
+                  <output data-testid={`kept-${content.sku}`}>{groupDigits(keeping.pieces?.[n] ?? "0")}<small> / {groupDigits(content.aboard)} {unit(content.unit)}</small></output>
+                  <button type="button" className={classes.side} data-testid={`more-${content.sku}`} onClick={() => move(keeping, n, content.aboard, "1")} aria-label={t("driver:goods.more")}><IconPlus size={26} /></button>
                 </div>
               ))}
             </>
-          )}
-          {reason && (
-            <button type="button" className={classes.side} data-strong data-testid="keep-done" onClick={() => {
-              onKeep(reason, pieces ?? undefined);
-              setReason(null);
-              setPieces(null);
-            }}>{t("driver:goods.keep_done")}</button>
           )}
         </div>
       )}
@@ -208,7 +219,7 @@ function Sign({ stop, draft, change, photo, setPhoto, onDone }: Part & { photo: 
   return (
     <>
       <div className={classes.body}>
-        <p className={classes.small}><b>{stop.job?.customer_name}</b></p>
+        <p className={classes.who}><b>{stop.job?.customer_name}</b></p>
         <p className={classes.instruction} data-testid="instruction">{t("sign.instruction")}</p>
         <label className={classes.field}>
           {t("sign.name")}
@@ -250,7 +261,7 @@ function Failed({ outcome, photo, setPhoto, onBack, onDone }: FailedProps) {
         <p className={classes.instruction} data-testid="instruction">{t(nobody ? "fail.nobody" : "fail.refused")}</p>
         <div className={classes.chips}>
           {(nobody ? NOBODY_REASONS : REFUSE_REASONS).map((one) => (
-            <button key={one} type="button" className={classes.side} aria-pressed={reason === one} data-testid={`why-${one}`} onClick={() => setReason(one)}>{t(`reason.${one}`)}</button>
+            <button key={one} type="button" className={classes.side} aria-pressed={reason === one} data-testid={`why-${one}`} onClick={() => setReason(one)}>{capital(t(`reason.${one}`))}</button>
           ))}
         </div>
         <PhotoField photo={photo} onChange={setPhoto} large={nobody} />

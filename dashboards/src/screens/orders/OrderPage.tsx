@@ -22,6 +22,7 @@ import { cancelOrder, changeLine, orderQuery, pickTasksQuery, type Order, type O
 import { useList } from "@/data/queries";
 import { cartonsQuery, type Carton } from "@/data/shipping";
 import { movementsQuery } from "@/data/stock";
+import { Deliveries } from "./Deliveries";
 import { Due } from "./Orders";
 import { share } from "./progress";
 
@@ -148,6 +149,7 @@ function Details({ order }: { order: Order }) {
               <DataTable label={t("cartons")} rows={cartons.data.items} columns={boxes} rowKey={(carton) => carton.id} rowTo={(carton) => `/units/${encodeURIComponent(carton.sscc)}`} tone={(carton) => (carton.weight_check === "off" ? "bad" : undefined)} />
             </Panel>
           )}
+          <Deliveries orderId={order.id} />
           <Panel title={t(order.wave_id ? "moved_wave" : "moved")} flush>
             <MovementTable list={movements} emptyNext={t("moved_next")} />
           </Panel>
