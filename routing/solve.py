@@ -20,7 +20,7 @@ import numpy as np
 from routing import engine_ortools, engine_pyvrp, fleet
 from routing.breaks import plan_with_breaks, without_breaks
 from routing.problem import Plan, Problem, Route, Unserved
-from routing.repair import Board, Sequences, amount, cost_of, prize_of, take_out, timed, visited
+from routing.repair import Board, Sequences, amount, cost_of, prize_of, take_out, timed, trips, visited
 from routing.schedule import Known, stops_of
 from routing.unserved import impossible, left_out
 
@@ -224,7 +224,12 @@ def _sequences(problem: Problem, plan: Plan) -> Sequences:
             if stop.kind != "reload":
                 taken.add((stop.kind, stop.id))
             stops.append(stop)
-        both = {s.id for s in stops if s.kind == "pickup"} & {s.id for s in stops if s.kind == "delivery"}
+        both = {
+            s.id
+            for trip in trips(stops)
+            for at, s in enumerate(trip)
+            if s.kind == "delivery" and any(t.kind == "pickup" and t.id == s.id for t in trip[:at])
+        }  # on one trip, taken before they are brought
         whole = tuple(s for s in stops if s.kind in ("job", "reload") or s.id in both)
         if any(s.kind != "reload" for s in whole):
             found[route.vehicle] = whole
