@@ -13,9 +13,11 @@ from backend.dispatch.on_the_road import (
 )
 from backend.dispatch.packed import on_order_cancelled, on_order_packed
 from backend.dispatch.positions import on_position
+from backend.dispatch.proof import not_with_customer
 
 __all__ = [
     "delivered_by_van",
+    "not_with_customer",
     "on_loading_changed",
     "on_order_cancelled",
     "on_order_packed",

@@ -467,6 +467,23 @@ def photo_of(type_: str, text: str) -> Photo:
 # --- reading ----------------------------------------------------------------------------------------------
 
 
+def not_with_customer(conn: Conn, site_id: UUID, order_id: UUID) -> dict[UUID, Decimal]:
+    """By item: what counts as shipped of an order and is with no customer: aboard still, or not taken."""
+    rows = conn.execute(
+        """select a.item_id, sum(case when p.outcome in ('partly_delivered', 'refused') then a.taken else a.quantity end)
+                  - sum(coalesce(d.delivered, 0))
+           from (select job_id, item_id, sum(taken) as taken, sum(quantity) as quantity from aboard where site_id = %s
+                 group by job_id, item_id) a
+           join delivery_job j on j.site_id = %s and j.id = a.job_id and j.order_id = %s
+           left join delivery_proof p on p.site_id = j.site_id and p.job_id = j.id
+           left join lateral (select sum(l.delivered) as delivered from delivery_proof_line l where l.site_id = p.site_id
+                              and l.proof_id = p.id and l.item_id = a.item_id and p.outcome = 'partly_delivered') d on true
+           group by a.item_id""",
+        [site_id, site_id, order_id],
+    ).fetchall()
+    return {r[0]: r[1] for r in rows if r[1] > 0}
+
+
 @dataclass(frozen=True)
 class ProofLine:
     proof_id: UUID

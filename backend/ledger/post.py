@@ -296,7 +296,9 @@ def reverse(
     with conn.cursor(row_factory=class_row(_MovementRow)) as cur:
         m = cur.execute(
             """select item_id, quantity, from_place_id, from_license_plate_id, from_status, to_place_id, to_license_plate_id,
-                      to_status, lot_id, serial, owner_id, cause_kind, cause_id, reverses_id
+                      to_status, lot_id, serial, owner_id, cause_kind, cause_id, reverses_id,
+                      cause_kind in ('shipment', 'delivery', 'delivery_return') and exists (
+                          select 1 from place where id in (from_place_id, to_place_id) and kind = 'in_transit') as is_of_a_delivery
                from movement where site_id = %s and id = %s""",
             [ctx.site_id, movement_id],
         ).fetchone()
@@ -304,6 +306,10 @@ def reverse(
         raise NotFound("There is no such movement at this site.")
     if m.reverses_id is not None:
         raise Conflict("This movement is itself a correction; post the right movement instead.")
+    if m.is_of_a_delivery:
+        raise Conflict(
+            "A vehicle has or had this aboard: hand it over or unload it on its route; that posts what is right."
+        )
     back = Move(
         m.item_id, m.quantity, Spot(m.to_place_id, m.to_license_plate_id, m.to_status),
         Spot(m.from_place_id, m.from_license_plate_id, m.from_status), reason, m.cause_kind, m.cause_id,
@@ -462,3 +468,4 @@ class _MovementRow:
     cause_kind: str
     cause_id: UUID | None
     reverses_id: UUID | None
+    is_of_a_delivery: bool

@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-from backend import ledger, orders
+from backend import dispatch, ledger, orders
 from backend.catalog import lot_of, resolve_code
 from backend.context import Context
 from backend.db import Conn
@@ -82,7 +82,7 @@ def receive_return(conn: Conn, ctx: Context, new: NewReturn) -> UUID:
         raise Unknown("There is no such customer.", field="customer_id")
     booked = [_line(conn, ctx, line, f"lines.{n}") for n, line in enumerate(new.lines)]
     if order is not None:
-        _check_against(conn, order, booked)
+        _check_against(conn, ctx.site_id, order, booked)
     return_id = new_id()
     conn.execute(
         """insert into customer_return (id, site_id, number, order_id, customer_id, note, created_at, created_by)
@@ -191,7 +191,7 @@ def _place(conn: Conn, ctx: Context, place_id: UUID | None, status: str, load: L
     return place_id
 
 
-def _check_against(conn: Conn, order: orders.Order, booked: list[_Booked]) -> None:
+def _check_against(conn: Conn, site_id: UUID, order: orders.Order, booked: list[_Booked]) -> None:
     shipped: dict[UUID, Decimal] = {}
     skus = {line.item_id: line.sku for line in order.lines}
     for line in order.lines:
@@ -201,6 +201,8 @@ def _check_against(conn: Conn, order: orders.Order, booked: list[_Booked]) -> No
            where r.order_id = %s group by l.item_id""",
         [order.id],
     ).fetchall():
+        shipped[item_id] = shipped.get(item_id, ZERO) - quantity
+    for item_id, quantity in dispatch.not_with_customer(conn, site_id, order.id).items():
         shipped[item_id] = shipped.get(item_id, ZERO) - quantity
     for n, b in enumerate(booked):
         if b.item_id not in skus:

@@ -29,6 +29,8 @@ def depart(conn: Conn, ctx: Context, shipment_id: UUID, *, anyway: bool = False)
     """`anyway`: also where packed cartons stay behind, or something is on the vehicle that does not belong there.
 
     Raises Conflict (nothing loaded, gone already, or not complete and not `anyway`), NotFound."""
+    from backend import dispatch  # it plans shipments; only these calls go back
+
     order_ids = [o.order_id for o in shipment(conn, ctx.site_id, shipment_id).orders]
     lock_orders(conn, ctx.site_id, order_ids)
     s = lock_shipment(conn, ctx.site_id, shipment_id)
@@ -36,22 +38,22 @@ def depart(conn: Conn, ctx: Context, shipment_id: UUID, *, anyway: bool = False)
         raise Conflict(f"{s.number} has {s.state} already.", state=s.state)
     if {o.order_id for o in s.orders} != set(order_ids):
         raise Conflict(f"The orders of {s.number} were changed just now; look at it again.")
+    route_id, by_van = dispatch.delivered_by_van(conn, ctx.site_id, s.id)
     loaded = [c for c in s.cartons if c.loaded_at is not None]
     staying = [c for c in s.cartons if c.loaded_at is None]
     if not loaded:
         raise Conflict(f"Nothing is loaded on {s.label}.")
     strays = _strays(conn, ctx, s)
-    if (staying or strays) and not anyway:
-        words = [f"carton {c.sscc} of {c.order_number} is {c.state}, not loaded" for c in staying]
+    # what our vans bring another time does not belong on this route, although its order is on the shipment
+    missing = [c for c in staying if route_id is None or c.carton_id in by_van]
+    if (missing or strays) and not anyway:
+        words = [f"carton {c.sscc} of {c.order_number} is {c.state}, not loaded" for c in missing]
         words += [f"{code} is on the vehicle and does not belong there" for code in strays]
         raise Conflict(
             f"{s.label} is not as it should be: {'; '.join(words[:5])}. Load or unload, or depart anyway.",
-            not_loaded=[c.sscc for c in staying],
+            not_loaded=[c.sscc for c in missing],
             strays=strays,
         )
-    from backend import dispatch  # it plans shipments; only these calls go back
-
-    route_id, by_van = dispatch.delivered_by_van(conn, ctx.site_id, s.id)
     present = {o.id: o for o in (orders.order(conn, ctx.site_id, i) for i in sorted(order_ids))}
     shipped: dict[UUID, Decimal] = {}
     moves: list[Move] = []

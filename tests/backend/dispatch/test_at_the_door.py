@@ -9,14 +9,17 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from backend import orders, shipping
+from backend import ledger, orders, returns, shipping
 from backend.db import Conn, connect
 from backend.dispatch import come_back, load, proof
 from backend.dispatch.proof import AlreadyProved, HandedOver, MoreThanAboard, Piece, WrongParcel
 from backend.errors import Conflict, Forbidden, Invalid
+from backend.ids import new_id
 from backend.shipping import WrongVehicle
 from tests.backend.dispatch.road import (
+    DEPOT,
     Customer,
+    add_job,
     books_are_right,
     drive,
     in_place,
@@ -388,6 +391,68 @@ def test_goods_of_a_van_that_broke_down_go_on_with_another(conn: Conn, warehouse
     rescue.finish()
     broken.finish()
     assert in_place(conn, warehouse, "in_transit") == 0
+    books_are_right(conn)
+
+
+def test_a_customer_gives_back_what_they_took_and_no_more(conn: Conn, warehouse: Warehouse) -> None:
+    stocked(conn, warehouse)
+    d = drive(conn, warehouse, Customer("Kahvila", cartons=2)).leave()
+
+    def give_back(quantity: int) -> None:
+        line = returns.ReturnLine(
+            "too much", "as_new", item_id=warehouse.items["TEA-250"], quantity=Decimal(quantity)
+        )
+        with conn.transaction():
+            returns.receive_return(
+                conn, warehouse.ctx(), returns.NewReturn((line,), order_id=d.orders["Kahvila"].id)
+            )
+
+    with pytest.raises(Conflict, match="0 of"):
+        give_back(1)  # it is in the van
+    d.deliver(
+        "Kahvila", HandedOver(d.sscc("Kahvila")), HandedOver(d.sscc("Kahvila", 1), "none", reason="wet")
+    )
+    d.unload(d.sscc("Kahvila", 1))
+    with pytest.raises(Conflict, match="4 of"):
+        give_back(5)
+    give_back(4)
+    books_are_right(conn)
+
+
+def test_what_is_aboard_is_not_corrected_away(conn: Conn, warehouse: Warehouse) -> None:
+    stocked(conn, warehouse)
+    d = drive(conn, warehouse, Customer("Kahvila")).leave()
+    row = conn.execute("select id from movement where cause_kind = 'shipment'").fetchone()
+    assert row is not None
+    with pytest.raises(Conflict, match="unload it on its route"):
+        ledger.reverse(conn, d.ctx(), row[0], "oops")
+
+
+def test_a_carton_of_another_delivery_of_the_order_does_not_hold_the_route_up(
+    conn: Conn, warehouse: Warehouse
+) -> None:
+    """Its order is on the shipment; it is brought another time."""
+    stocked(conn, warehouse)
+    d = drive(conn, warehouse, Customer("Kahvila", cartons=2))
+    later, rest = new_id(), d.cartons["Kahvila"][1]
+    add_job(
+        conn,
+        warehouse,
+        later,
+        d.orders["Kahvila"],
+        [],
+        "Kahvila",
+        DEPOT,
+        d.starts_at,
+        d.starts_at,
+        state="ready",
+    )
+    conn.execute("update delivery_job_carton set job_id = %s where carton_id = %s", [later, rest.id])
+    with pytest.raises(Conflict, match="on no route yet"):
+        shipping.load(conn, d.ctx(), d.shipment_id, rest.sscc, "DOCK-2")
+    d.leave()
+    assert d.route().state == "under_way"
+    assert (d.job("Kahvila").state, job_row(conn, later).state) == ("aboard", "ready")
     books_are_right(conn)
 
 
