@@ -111,6 +111,16 @@ def job(conn: Conn, site_id: UUID, job_id: UUID) -> Job:
     return found[0]
 
 
+def lock_with_route(conn: Conn, site_id: UUID, job_id: UUID) -> Job:
+    """The job and the route it is on, held until the transaction ends."""
+    seen = job(conn, site_id, job_id)
+    if seen.route_id is not None:
+        conn.execute(
+            "select 1 from delivery_route where site_id = %s and id = %s for update", [site_id, seen.route_id]
+        )
+    return lock_job(conn, site_id, job_id)
+
+
 def lock_job(conn: Conn, site_id: UUID, job_id: UUID) -> Job:
     """The job, held until the transaction ends. Orders before routes before jobs."""
     conn.execute("select 1 from delivery_job where site_id = %s and id = %s for update", [site_id, job_id])
@@ -169,7 +179,7 @@ def events_of(conn: Conn, site_id: UUID, job_id: UUID) -> list[JobEvent]:
 
 def change(conn: Conn, ctx: Context, job_id: UUID, version: int, changes: dict[str, Any]) -> Job:
     """Window, address, note, priority. Raises ChangedMeanwhile, Conflict (too late), Invalid, NotFound."""
-    present = lock_job(conn, ctx.site_id, job_id)
+    present = lock_with_route(conn, ctx.site_id, job_id)
     _check_version(present, version)
     changes = {k: v for k, v in changes.items() if v is not None}
     if not changes:
@@ -197,7 +207,7 @@ def change(conn: Conn, ctx: Context, job_id: UUID, version: int, changes: dict[s
 
 def pin(conn: Conn, ctx: Context, job_id: UUID, version: int, lat: float, lon: float) -> Job:
     """A person says where it is; it can be planned now. Raises ChangedMeanwhile, Conflict, NotFound."""
-    present = lock_job(conn, ctx.site_id, job_id)
+    present = lock_with_route(conn, ctx.site_id, job_id)
     _check_version(present, version)
     if present.state not in ("to_review", "ready", "planned"):
         raise Conflict(

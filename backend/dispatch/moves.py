@@ -27,7 +27,7 @@ from backend.errors import ChangedMeanwhile, Conflict, Invalid, NotFound, Refuse
 from routing.problem import Plan
 from routing.schedule import Stop, Timed
 
-ANYWAY = ("outside_window", "outside_shift", "missing_break", "too_long", "too_far")
+ANYWAY = ("outside_window", "promise_broken", "outside_shift", "missing_break", "too_long", "too_far")
 """What a dispatcher may decide; everything else is against the laws of nature or of the road."""
 
 
@@ -120,7 +120,7 @@ def remove(conn: Conn, ctx: Context, route_id: UUID, stop_id: UUID, *, version: 
     before = {label: before_s.timed(label, before_s.sequence(label))}
     timed = {label: before_s.timed(label, [x for x in before_s.sequence(label) if x.id != job.number])}
     _write(conn, ctx, before_s, timed)
-    timetable.to_tray(conn, ctx, [job.id], *_why_taken_over(job))
+    timetable.to_tray(conn, ctx, [job.id], *why_in_tray(job))
     note(conn, ctx, "moved_by_hand", f"from {route.number} to the tray", route_id=route.id, job_id=job.id)
     return Changed([route.id], job.id, _consequences(before_s, before, timed, []))
 
@@ -262,6 +262,7 @@ def worse(s: Situation, before: dict[str, Timed], after: dict[str, Timed]) -> li
             was = max((b.late_s.get(number, 0) for b in before.values()), default=0)
             if late > was:
                 found.append(Broken("outside_window", late_words(s, number, late)))
+        found += [Broken("promise_broken", words) for words in _promises_broken(s, t, before)]
         if t.overtime_s > (old.overtime_s if old else 0):
             ends = van.shift.ends_at.astimezone(s.zero.tzinfo)
             found.append(
@@ -286,6 +287,27 @@ def worse(s: Situation, before: dict[str, Timed], after: dict[str, Timed]) -> li
         elif v.kind not in told and v.kind != "not_visited" and (v.kind, v.vehicle) not in had:
             found.append(Broken(v.kind, f"{v.vehicle or 'The plan'}: {v.detail}."))
     return list(dict.fromkeys(found))
+
+
+def _promises_broken(s: Situation, after: Timed, before: dict[str, Timed]) -> list[str]:
+    """Customers who were told another time, and would not have been wrongly told before."""
+    said = []
+    starts = {
+        v.id: v.start_s for t in before.values() for v in t.route.visits if v.kind in ("job", "delivery")
+    }
+    for v in after.route.visits:
+        job = s.jobs.get(v.id) if v.kind in ("job", "delivery") else None
+        if job is None or job.promised_from is None or job.promised_until is None:
+            continue
+        kept = job.promised_from <= s.at(v.start_s) <= job.promised_until
+        was_kept = v.id not in starts or job.promised_from <= s.at(starts[v.id]) <= job.promised_until
+        if not kept and was_kept:
+            opens, closes = (t.astimezone(s.zero.tzinfo) for t in (job.promised_from, job.promised_until))
+            at = s.at(v.start_s).astimezone(s.zero.tzinfo)
+            said.append(
+                f"{_name(s, v.id)} was told {opens:%H:%M} to {closes:%H:%M}, and it would be {at:%H:%M}."
+            )
+    return said
 
 
 def _plan_of(s: Situation, timed: dict[str, Timed]) -> Plan:
@@ -355,7 +377,7 @@ def _write(conn: Conn, ctx: Context, s: Situation, timed: dict[str, Timed]) -> N
     timetable.settle_jobs(conn, ctx, ids)
 
 
-def _why_taken_over(job: Job) -> tuple[str | None, str]:
+def why_in_tray(job: Job) -> tuple[str | None, str]:
     if job.goods_on_route_id is None:
         return None, ""
     return (

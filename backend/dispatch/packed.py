@@ -109,6 +109,7 @@ def _join(conn: Conn, ctx: Context, job: Job, cartons: Sequence[_Carton]) -> UUI
     """More of the same order, before its vehicle was told."""
     from backend.dispatch import moves
 
+    job = jobs.lock_with_route(conn, ctx.site_id, job.id)
     conn.execute(
         """update delivery_job set weight_g = weight_g + %s, volume_ml = volume_ml + %s, service_s = least(service_s + %s, %s),
                   unplanned = null, unplanned_detail = '', version = version + 1 where site_id = %s and id = %s""",

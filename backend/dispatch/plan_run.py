@@ -33,7 +33,7 @@ from routing.roads import RoadsDown, RoadsRefused
 MOVE_CENTS = 200
 """A delivery that changes vans has to save so much: drivers, pickers and loaders have seen the board."""
 PROMISE_CENTS = 2000
-UNSERVED_CENTS = 10_000_000
+UNSERVED_CENTS = 1_000_000
 VEHICLE_FREE_S = 60
 
 
@@ -170,7 +170,8 @@ def _solve(
     possible = {j.id for j in asked.jobs} | {x.id for x in asked.shipments}
     movable = {n: label for n, label in now_on.items() if n in possible and n not in bonds}
     if not movable:
-        return routing.solve(asked, limit_s=limit_s, start=s.present() if now_on else None)
+        found = routing.solve(asked, limit_s=limit_s, start=s.present() if now_on else None)
+        return _urgent_first(s, asked, found, limit_s / 2, progress)
     stays = replace(
         asked,
         jobs=tuple(_only(j, movable) for j in asked.jobs),
@@ -183,7 +184,36 @@ def _solve(
     free = routing.solve(asked, limit_s=limit_s / 2, start=kept)
     why = {u.id: u for u in free.unserved}
     kept = replace(kept, unserved=tuple(why.get(u.id, u) for u in kept.unserved))
-    return min((kept, free), key=lambda plan: _worth(s, plan, now_on))
+    return min(
+        (kept, _urgent_first(s, asked, free, limit_s / 4, progress)), key=lambda plan: _worth(s, plan, now_on)
+    )
+
+
+def _urgent_first(
+    s: Situation, asked: Problem, found: words.Plan, limit_s: float, progress: Callable[[str], None]
+) -> words.Plan:
+    """Where not all can be served: what is urgent rather than what is on the way."""
+    left = {s.jobs[u.id].priority for u in found.unserved if u.reason in ("no_capacity_left", "no_time_left")}
+    if not left or min(left) >= max(j.priority for n, j in s.jobs.items() if n not in s.unroutable):
+        return found
+    progress("not all can be served: seeing to it that the urgent ones are")
+
+    def prized(job: words.Job) -> words.Job:
+        return replace(job, prize=_weight(s.jobs[job.id]) * CENT)
+
+    wanted = replace(
+        asked,
+        jobs=tuple(prized(j) for j in asked.jobs),
+        shipments=tuple(replace(x, pickup=prized(x.pickup)) for x in asked.shipments),
+    )
+    other = routing.solve(wanted, limit_s=limit_s, start=found)
+    other = replace(other, cost=s.cost(other.routes))
+    return min((found, other), key=lambda plan: _worth(s, plan, {}))
+
+
+def _weight(job: Job) -> int:
+    """What leaving it out costs, in cents: more than any way, and the more the more urgent."""
+    return UNSERVED_CENTS * (10 - job.priority)
 
 
 def _only(job: words.Job, movable: dict[str, str]) -> words.Job:
@@ -200,7 +230,12 @@ def _worth(s: Situation, plan: words.Plan, now_on: dict[str, str]) -> int:
             moved += now_on.get(v.id, r.vehicle) != r.vehicle
             promises += _breaks_promise(s, s.jobs[v.id], v.start_s)
     cost = s.cost(r for r in plan.routes if r.visits) // CENT
-    return cost + MOVE_CENTS * moved + PROMISE_CENTS * promises + UNSERVED_CENTS * len(plan.unserved)
+    return (
+        cost
+        + MOVE_CENTS * moved
+        + PROMISE_CENTS * promises
+        + sum(_weight(s.jobs[u.id]) for u in plan.unserved)
+    )
 
 
 def _breaks_promise(s: Situation, job: Job, start_s: int) -> bool:

@@ -276,8 +276,9 @@ def accept(conn: Conn, ctx: Context, plan_id: UUID, version: int) -> Plan:
         touched.append(route_id)
         note(conn, ctx, "planned", f"{len(times.stops)} stops on {van.label}", route_id=route_id)
     timetable.settle_jobs(conn, ctx, touched)
+    some_only = p.asked.get("route_ids") is not None or p.depot_id is not None
     for u in p.proposal["unserved"]:
-        _left_out(conn, ctx, UUID(u["job_id"]), u["reason"], u["detail"])
+        _left_out(conn, ctx, UUID(u["job_id"]), u["reason"], u["detail"], some_only=some_only)
     return settle(conn, ctx, plan_id, "accepted")
 
 
@@ -343,8 +344,11 @@ def _clear(conn: Conn, ctx: Context, p: Plan, scope: Scope) -> list[UUID]:
     return touched
 
 
-def _left_out(conn: Conn, ctx: Context, job_id: UUID, reason: str, detail: str) -> None:
+def _left_out(conn: Conn, ctx: Context, job_id: UUID, reason: str, detail: str, *, some_only: bool) -> None:
+    """`some_only`: not all vans were asked; of what was waiting before, only the map has said something for good."""
     before = jobs.job(conn, ctx.site_id, job_id)
+    if some_only and before.state == "ready" and reason not in boards.NO_WAY:
+        return
     conn.execute(
         """update delivery_job set state = 'ready', unplanned = %s, unplanned_detail = %s, version = version + 1
            where site_id = %s and id = %s and state in ('ready', 'planned')

@@ -127,7 +127,8 @@ def cancel(conn: Conn, ctx: Context, route_id: UUID, version: int) -> None:
         _dissolve(conn, ctx, route)
     brought = _jobs_of(route)
     conn.execute("delete from delivery_stop where site_id = %s and route_id = %s", [ctx.site_id, route_id])
-    timetable.to_tray(conn, ctx, [j.id for j in brought])
+    for j in brought:
+        timetable.to_tray(conn, ctx, [j.id], *moves.why_in_tray(j))
     conn.execute(
         """update delivery_route set state = 'cancelled', finished_at = %s, version = version + 1 where site_id = %s and id = %s""",
         [ctx.now, ctx.site_id, route_id],

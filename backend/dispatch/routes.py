@@ -6,12 +6,12 @@ import datetime as dt
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import BackgroundTasks, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from backend import api
 from backend.api import Ctx, Db, Site, allow
-from backend.dispatch import board, depots, jobs, moves, planning, release, shifts, slots, vehicles
+from backend.dispatch import board, depots, jobs, moves, planning, release, shifts, slots, vehicles, warm
 from backend.errors import Invalid
 from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
 
@@ -653,9 +653,11 @@ class DeliveryBoard(Out):
 
 
 @router.get("/delivery-board", response_model=DeliveryBoard)
-def get_delivery_board(conn: Db, ctx: Ctx, day: Day | None = None) -> DeliveryBoard:
+def get_delivery_board(conn: Db, ctx: Ctx, behind: BackgroundTasks, day: Day | None = None) -> DeliveryBoard:
     """All of a day in one answer; today where no day is named."""
-    return DeliveryBoard.model_validate(board.board(conn, ctx, day))
+    found = board.board(conn, ctx, day)
+    behind.add_task(warm.warm, warm.places(found))
+    return DeliveryBoard.model_validate(found)
 
 
 @router.get("/delivery-positions", response_model=Page[BoardVehicle])

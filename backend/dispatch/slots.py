@@ -12,7 +12,7 @@ from backend.context import Context
 from backend.db import Conn
 from backend.dispatch import jobs, moves
 from backend.dispatch.board import Route
-from backend.dispatch.days import bounds, day_of
+from backend.dispatch.days import day_of
 from backend.dispatch.jobs import Job
 from backend.dispatch.moves import Broken, minutes
 from backend.dispatch.shifts import shifts_of_day
@@ -163,23 +163,3 @@ def _position(s: Situation, label: str, job: Job, stops_before: int) -> int:
         position += 1
         stops_before -= stop.job is not None
     return position
-
-
-def warm(conn: Conn, ctx: Context, day: date) -> None:
-    """Asks the road server for all that the day's board may need, so that the first drag is as fast as the others."""
-    from backend.dispatch import board as boards
-
-    of_day = shifts_of_day(conn, ctx.site_id, day)
-    pairs = [
-        (shift, route) for shift, route in pairs_of_day(conn, ctx.site_id, day, of_day) if route is not None
-    ]
-    until = boards.horizon(conn, ctx.site_id, day, of_day)
-    bounds(conn, ctx.site_id, day)
-    situation(
-        conn,
-        ctx,
-        day,
-        vans_of(conn, ctx.site_id, pairs),
-        boards.waiting_jobs(conn, ctx.site_id, until),
-        strict=False,
-    )

@@ -218,6 +218,7 @@ create table delivery_stop (
     constraint delivery_stop_position_unique unique (site_id, route_id, position) deferrable initially deferred,
     constraint delivery_stop_has_a_job check ((kind in ('delivery', 'take_over')) = (job_id is not null))
 );
+create index delivery_stop_by_job on delivery_stop (site_id, job_id) where job_id is not null;
 create index delivery_stop_by_route on delivery_stop (site_id, route_id, position);
 create unique index delivery_stop_job_once on delivery_stop (site_id, job_id) where kind = 'delivery' and state in ('planned', 'arrived');
 

@@ -14,6 +14,8 @@ from backend.db import Conn, connect
 from backend.dispatch import board as boards
 from backend.dispatch import moves, slots
 from backend.errors import ChangedMeanwhile, Conflict
+from backend.jobs import TASKS
+from backend.worker import load_tasks
 from tests.backend.dispatch.day import IN_THE_SEA, PLACES, Day, call, put
 from tests.conftest import Api, Warehouse
 
@@ -218,6 +220,51 @@ def test_when_the_road_server_is_away_a_move_is_an_estimate_and_says_so(
     done = put(day, "Kamppi", "VAN-1", 1)
     assert "straight lines" in done.consequences[-1]
     assert day.route("VAN-1").estimated
+
+
+def test_the_line_along_the_road_is_fetched_behind_a_move(day: Day) -> None:
+    day.van("VAN-1")
+    day.job("Kamppi")
+    drafts(day, "VAN-1")
+    put(day, "Kamppi", "VAN-1", 1)
+    assert day.route("VAN-1").geometry is None
+    version = day.route("VAN-1").version
+    run_jobs(day.conn, "delivery_route_geometry")
+    route = day.route("VAN-1")
+    assert route.geometry is not None
+    assert len(route.geometry) > 10
+    assert route.version == version  # nobody has to look again for it
+
+
+def run_jobs(conn: Conn, name: str) -> None:
+    """As the worker does."""
+    load_tasks()
+    rows = conn.execute(
+        "delete from procrastinate_jobs where task_name = %s and status = 'todo' returning args", [name]
+    ).fetchall()
+    assert rows
+    for (args,) in rows:
+        TASKS[name].run(conn, **args)
+
+
+def test_a_plan_is_made_and_accepted_through_the_api(day: Day, api: Api) -> None:
+    api.as_user(day.conn, "dispatcher", ["dispatcher"], day.w.site_id)
+    day.van("VAN-1")
+    day.job("Kamppi")
+    asked = call(api, "POST", "/delivery-plans", {"day": str(day.day), "limit_s": 1}, 202)
+    assert asked["state"] == "computing"
+    refused = call(api, "POST", f"/delivery-plans/{asked['id']}/accept", {"version": asked["version"]}, 409)
+    assert "only a proposed one" in refused["detail"]
+    run_jobs(day.conn, "delivery_plan")
+    p = call(api, "GET", f"/delivery-plans/{asked['id']}")
+    assert (p["state"], p["progress"]) == ("proposed", "done")
+    assert [s["customer_name"] for r in p["proposal"]["routes"] for s in r["stops"]] == ["Kamppi"]
+    assert p["difference"]["added"][0]["to_route"] == "VAN-1"
+    done = call(api, "POST", f"/delivery-plans/{p['id']}/accept", {"version": p["version"]})
+    assert done["state"] == "accepted"
+    listed = call(api, "GET", "/delivery-plans", day=str(day.day))
+    assert [x["id"] for x in listed["items"]] == [p["id"]]
+    assert len(call(api, "GET", "/delivery-board", day=str(day.day))["routes"]) == 1
 
 
 def test_a_dispatcher_works_through_the_api(day: Day, api: Api) -> None:

@@ -96,6 +96,31 @@ def test_what_finds_no_room_or_no_time_says_which_van_comes_nearest(day: Day) ->
     assert "kg less" in left[0].detail
 
 
+def test_where_not_all_find_room_the_urgent_ones_do(day: Day) -> None:
+    day.van("VAN-1", kg=25)
+    for n in range(4):
+        day.job(f"Kaisa {n}", priority=5)
+    day.job("Bulevardi", priority=1)
+    day.job("Toolo", priority=2)
+    (route,) = day.planned().routes
+    assert sorted(day.names(route)) == ["Bulevardi", "Toolo"]
+
+
+def test_a_plan_of_one_route_leaves_the_others_and_their_reasons_alone(day: Day) -> None:
+    day.van("VAN-1", kg=25)
+    day.van("VAN-2", kg=25)
+    for n in range(4):
+        day.job(f"Kaisa {n}")
+    day.planned()
+    day.job("Toolo")
+    one = day.route("VAN-1")
+    before = day.route("VAN-2")
+    p = day.plan(route_ids=[one.id])
+    day.accept(p)
+    assert day.route("VAN-2") == before
+    assert day.of("Toolo").reason is None  # the other van was not asked
+
+
 def test_a_plan_spans_midnight(day: Day) -> None:
     day.van("NIGHT", "20:00", "04:00", end_days=1)
     day.job("Kamppi", "21:00", "22:00")

@@ -300,7 +300,23 @@ def test_stops_of_a_van_under_way_change_their_order_and_nothing_leaves_it(day: 
     route = day.route(code)
     last = route.stops[-1]
     assert last.job is not None
-    put(day, last.job.customer_name, code, 1)
+    first = route.stops[0]
+    assert first.job is not None
+    day.conn.execute(
+        "update delivery_job set promised_from = %s, promised_until = %s where id = %s",
+        [
+            first.planned_start_at - timedelta(minutes=1),
+            first.planned_start_at + timedelta(minutes=1),
+            first.job_id,
+        ],
+    )
+    with pytest.raises(moves.BreaksARule, match="was told") as e:
+        put(day, first.job.customer_name, code, len(route.stops))
+    assert {(v["kind"], v["allowed_anyway"]) for v in e.value.more["violations"]} == {
+        ("promise_broken", True)
+    }
+    assert day.names(day.route(code)) == day.names(route)
+    put(day, last.job.customer_name, code, 1, anyway=True)
     assert day.names(day.route(code))[0] == last.job.customer_name
     with pytest.raises(Conflict, match="aboard"):
         put_in_tray(day, code, last.job.customer_name)
