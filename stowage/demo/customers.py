@@ -131,7 +131,7 @@ class CrmCustomers:
         ship_to: dict[str, Any] = dict(shop_of(customer, self._chance).ship_to)
         ship_to["service_min"] = self._chance.choice((2, 3, 3, 5))
         if self._chance.random() < SHARE_WITH_WINDOW:
-            opens = now + timedelta(minutes=self._chance.choice((0, 10, 20, 40)))
+            opens = now + timedelta(minutes=self._chance.choice((0, 0, 5, 15)) / self._pace.speed)
             ship_to["window_from"] = opens.isoformat()
             ship_to["window_until"] = (opens + timedelta(hours=self._chance.choice((3, 4, 6)))).isoformat()
         return ship_to, due_at

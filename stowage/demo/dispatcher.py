@@ -29,6 +29,8 @@ THINKS_S = 2.0
 SHIFT = timedelta(hours=6)
 SHORTEST_SHIFT = timedelta(hours=2)
 MOST_BY_HAND = 5
+TOO_LONG_S = 1200.0
+"""So long after its release a van does not wait for the last carton any more."""
 HOPELESS = (
     "too_heavy",
     "no_road",
@@ -51,7 +53,7 @@ class Dispatcher:
     def work(self) -> None:
         """One look at the board."""
         board = self._api.get("/delivery-board")
-        for duty in (self._open_shifts, self._pin, self._plan, self._release):
+        for duty in (self._open_shifts, self._pin, self._plan, self._release, self._let_go):
             try:
                 if duty(board):
                     board = self._api.get("/delivery-board")
@@ -201,6 +203,24 @@ class Dispatcher:
             busy.add(route["vehicle"]["id"])
             released = True
         return released
+
+    def _let_go(self, board: dict[str, Any]) -> bool:
+        """A van that waits far too long for a carton goes without it; one that got none is not sent at all."""
+        long_ago = datetime.now(UTC) - timedelta(seconds=TOO_LONG_S / self._pace.speed)
+        changed = False
+        for route in board["routes"]:
+            if route["state"] not in ("released", "loading") or _moment(route["released_at"]) > long_ago:
+                continue
+            manifest = self._api.get(f"/delivery-routes/{route['id']}/manifest")
+            if manifest["complete"]:
+                continue
+            if manifest["loaded"]:
+                reason = "the missing cartons were not found in time"
+                self._api.post(f"/delivery-routes/{route['id']}/depart", {"anyway": True, "reason": reason})
+            else:
+                self._api.post(f"/delivery-routes/{route['id']}/cancel", {"version": route["version"]})
+            changed = True
+        return changed
 
 
 def _moment(text: str) -> datetime:

@@ -35,8 +35,8 @@ SHARE_JAM, JAM_S = 0.15, (15, 70)
 """... and sometimes stands in a jam on top."""
 TOWN_M_S = 6.0
 """Where the plan knows no road."""
-WAITS_MOST_S = 300.0
-"""World seconds that a loaded van waits for its planned start, or at a door for its opening."""
+WAITS_TO_LEAVE_S, WAITS_AT_DOOR_S = 120.0, 900.0
+"""World seconds that a loaded van waits for its planned start, and a driver at a door for its opening, at most."""
 FENCE_S = 40.0
 """So long the geofence may take to see that the van stands there; then the driver presses the button."""
 SHARE_NOBODY, SHARE_REFUSED, SHARE_PART, SHARE_PHOTO, SHARE_SCANNED = 0.07, 0.03, 0.1, 0.3, 0.6
@@ -101,12 +101,17 @@ class Driver:
         if not route["cartons"] or route["loaded"] < route["cartons"]:
             self._pace.wait(LOOK_S)
             return
-        self._pace.wait(min(WAITS_MOST_S, max(0.0, _seconds_until(route["starts_at"]))))
+        self._wait_until(route["starts_at"], WAITS_TO_LEAVE_S)
         try:
             self._api.post(f"/delivery-routes/{route['id']}/depart", {})
         except Refused as refused:
             log.info("cannot_leave", route=route["number"], why=str(refused))
             self._pace.wait(LOOK_S)
+
+    def _wait_until(self, moment: str, most_world_s: float) -> None:
+        """A moment of the clock on the wall; a faster world has less patience."""
+        seconds = (datetime.fromisoformat(moment) - datetime.now(UTC)).total_seconds()
+        self._pace.really(min(max(0.0, seconds), most_world_s / self._pace.speed))
 
     def _note_what_others_did(self, route: dict[str, Any]) -> None:
         """It left with these cartons, whoever said so; and what a person did on the driver's screen has happened, too."""
@@ -163,7 +168,7 @@ class Driver:
             self._take_over(stop)
             return
         self._wait_for_the_fence(route["id"], stop["id"])
-        self._pace.wait(min(WAITS_MOST_S, max(0.0, _seconds_until(job["window_from"]))))
+        self._wait_until(job["window_from"], WAITS_AT_DOOR_S)
         self._pace.wait(min(job["service_s"], 90) * self._chance.uniform(0.5, 1.2))
         self._hand_over(route, stop)
 
@@ -334,10 +339,6 @@ def _line(carton: dict[str, Any], given: list[dict[str, Any]], why_not: str) -> 
         for g in of_it
     ]
     return {"sscc": carton["sscc"], "delivered": pieces or "none", "reason": why_not}
-
-
-def _seconds_until(moment: str) -> float:
-    return (datetime.fromisoformat(moment) - datetime.now(UTC)).total_seconds()
 
 
 def _signature(chance: random.Random) -> str:
