@@ -254,8 +254,12 @@ def on_its_way_to(r: RoadRoute, all_stops: Sequence[RoadStop]) -> RoadStop | Non
     """The customer the vehicle is driving to now: none while it stands at another one's door, or has not left the depot."""
     if r.state != "under_way":
         return None
-    if any(s.arrived_at is not None and s.left_at is None and s.kind == "delivery" for s in all_stops):
+    if any(
+        s.arrived_at is not None and s.left_at is None and s.kind in ("delivery", "take_over")
+        for s in all_stops
+    ):
         return None
     if any(s.kind == "break" and s.state == "arrived" for s in all_stops):
         return None
-    return next((s for s in all_stops if s.state == "planned" and s.kind == "delivery"), None)
+    following = next((s for s in all_stops if s.state == "planned" and s.kind != "break"), None)
+    return following if following is not None and following.kind == "delivery" else None

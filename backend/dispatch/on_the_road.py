@@ -121,7 +121,8 @@ _ROUTE = """
 _STOP = """
     select s.id, s.route_id, s.position, s.kind, s.state, s.planned_arrival_at, s.planned_start_at, s.planned_leave_at, s.leg_m,
            s.leg_s, s.eta_at, s.late_s, s.arrived_at, s.arrived_by, s.left_at, s.done_at, s.arriving_told_at, s.late_told_at, s.job_id,
-           j.number as job_number, j.state as job_state, j.order_id, j.customer_name, j.lat, j.lon, j.window_from, j.window_until,
+           j.number as job_number, j.state as job_state, j.order_id, j.customer_name,
+           coalesce(s.lat, j.lat) as lat, coalesce(s.lon, j.lon) as lon, j.window_from, j.window_until,
            j.service_s
     from delivery_stop s left join delivery_job j on j.site_id = s.site_id and j.id = s.job_id
     where s.site_id = %s"""

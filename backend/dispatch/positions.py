@@ -34,6 +34,7 @@ WORTH_LOOKING_M = 1000.0
 CERTAINLY_GONE_M = 250.0
 """Of a stop the driver reported by hand, or of a depot whose yard the receiver never saw."""
 METRES_PER_HDOP = 5.0
+AT_A_DOOR = ("delivery", "take_over")
 FRESH = timedelta(minutes=5)
 SILENT = timedelta(hours=1)
 EVERY_S = 10.0
@@ -100,7 +101,7 @@ def _on_route(
     crossed: list[tuple[RoadStop, Crossing]] = []
     inside: list[RoadStop] = []
     for s in stops:
-        if s.kind != "delivery" or s.lat is None or s.lon is None or s.state == "skipped":
+        if s.kind not in AT_A_DOOR or s.lat is None or s.lon is None or s.state == "skipped":
             continue
         point = Point(s.lat, s.lon)
         if str(s.id) not in kept and straight_m(here, point) > WORTH_LOOKING_M:
@@ -152,7 +153,7 @@ def _at_stops(
     standing: RoadStop | None = None
     for s in stops:
         if (
-            s.kind != "delivery"
+            s.kind not in AT_A_DOOR
             or s.arrived_at is None
             or s.left_at is not None
             or s.lat is None
