@@ -122,13 +122,13 @@ def delivery_day(
         begun = [
             shifts.create(
                 conn, ctx, vehicle_id=v.id, driver_id=driver, starts_at=at(day, hours[0]), ends_at=at(day, hours[1]),
-                break_s=1800, break_from=at(day, hours[0] + 3), break_until=at(day, hours[0] + 5),
+                **_break(day, hours),
             )
             for v, driver in zip(made, drivers, strict=True)
         ]  # fmt: skip
         jobs = []
         for n, customer in enumerate(wanted):
-            opens = hours[0] + rng.choice([0, 0, 1, 2, 3, 4])
+            opens = min(hours[1] - 2, hours[0] + rng.choice([0, 0, 1, 2, 3, 4]))
             closes = min(hours[1], opens + rng.choice([3, 4, 6]))
             jobs.append(
                 job(
@@ -137,6 +137,13 @@ def delivery_day(
                 )
             )  # fmt: skip
     return DeliveryDay(day, depot.id, [v.id for v in made], [s.id for s in begun], drivers, jobs)
+
+
+def _break(day: date, hours: tuple[float, float]) -> dict[str, int | datetime]:
+    """Half an hour in the middle of a long shift."""
+    if hours[1] - hours[0] < 6:
+        return {}
+    return {"break_s": 1800, "break_from": at(day, hours[0] + 3), "break_until": at(day, hours[0] + 5)}
 
 
 def _driver(conn: Conn, ctx: Context, n: int) -> UUID:

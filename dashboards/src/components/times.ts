@@ -51,11 +51,6 @@ export function clockTime(at: Date, now: Date, language: string, zone: string): 
   return format(language, zone, sameDay ? minute : { day: "numeric", month: "short", ...minute }).format(at);
 }
 
-/** "14:03", where the day is clear. */
-export function hourMinute(at: number, language: string, zone: string): string {
-  return format(language, zone, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at);
-}
-
 /** "Sun 22 Nov" of a calendar date. */
 export function weekDay(day: string, language: string): string {
   return format(language, "UTC", { weekday: "short", day: "numeric", month: "short" }).format(new Date(`${day.slice(0, 10)}T00:00:00Z`));

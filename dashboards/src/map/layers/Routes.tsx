@@ -29,7 +29,7 @@ export function RouteLayer({ routes }: { routes: readonly RouteLine[] }) {
 }
 
 const layers = (): OverlayLayer[] => [
-  { id: "route-edges", type: "line", filter: ["get", "selected"], layout: { "line-cap": "round", "line-join": "round" }, paint: { "line-color": token("--surface-raised"), "line-width": ["+", 3, 6.5] } },
+  { id: "route-edges", type: "line", filter: ["all", ["get", "selected"], ["!", ["get", "guessed"]]], layout: { "line-cap": "round", "line-join": "round" }, paint: { "line-color": token("--surface-raised"), "line-width": ["+", 3, 6.5] } },
   { id: "routes", type: "line", filter: ["!", ["get", "guessed"]], layout: round as never, paint: { "line-color": ["get", "colour"], "line-width": WIDTH, "line-opacity": SHOWN } },
   { id: "routes-guessed", type: "line", filter: ["get", "guessed"], layout: { "line-join": "round" }, paint: { "line-color": ["get", "colour"], "line-width": WIDTH, "line-opacity": SHOWN, "line-dasharray": [1.6, 1.4] } },
 ];

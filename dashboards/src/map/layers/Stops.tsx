@@ -15,7 +15,8 @@ export interface StopMark {
   faint: boolean;
 }
 
-export function StopLayer({ stops }: { stops: readonly StopMark[] }) {
+/** `id` names the layer; a second one holds what is lit, so that lighting one of many does not draw the many again. */
+export function StopLayer({ id = "stops", stops }: { id?: string; stops: readonly StopMark[] }) {
   const data = useMemo(
     () =>
       features(
@@ -29,17 +30,17 @@ export function StopLayer({ stops }: { stops: readonly StopMark[] }) {
       ),
     [stops],
   );
-  useGeoJson("stops", data, layers());
+  useGeoJson(id, data, layers(id));
   return null;
 }
 
-const layers = (): OverlayLayer[] => [
+const layers = (id: string): OverlayLayer[] => [
   {
-    id: "stop-halo", type: "circle", filter: ["get", "selected"],
+    id: `${id}-halo`, type: "circle", filter: ["get", "selected"],
     paint: { "circle-radius": 19, "circle-color": token("--accent"), "circle-opacity": 0.22, "circle-stroke-color": token("--accent"), "circle-stroke-width": 2 },
   },
   {
-    id: "stops", type: "symbol",
+    id, type: "symbol",
     layout: {
       "icon-image": ["get", "image"], "icon-allow-overlap": true, "icon-ignore-placement": true,
       "icon-size": ["interpolate", ["linear"], ["zoom"], 10, ["case", ["get", "selected"], 0.95, 0.55], 14, ["case", ["get", "selected"], 1.2, 0.92]],

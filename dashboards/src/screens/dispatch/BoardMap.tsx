@@ -26,13 +26,14 @@ const NOBODY = { colour: "--ink-soft", shape: "circle" } as const;
 export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly BoardVehicle[] }) {
   const { t } = useTranslation("dispatch");
   const { looks, day } = useBoard();
-  const routeId = useStage((s) => s.routeId);
   const jobId = useStage((s) => s.jobId);
   const nearId = useStage((s) => s.nearJobId);
   const moving = useStage((s) => s.moving);
   const pin = useStage((s) => s.pin);
+  const fitId = useStage((s) => s.fitId);
   const [all, setAll] = useState(0);
-  const shown = routeId !== null && board.routes.some((route) => route.id === routeId) ? routeId : null;
+  // What stands out is what was chosen, not what is only passed over while dragging.
+  const shown = fitId !== null && board.routes.some((route) => route.id === fitId) ? fitId : null;
 
   const depotOf = useMemo(() => new Map(board.depots.map((depot) => [depot.id, [depot.lon, depot.lat] as LonLat])), [board.depots]);
   const lines = useMemo(
@@ -61,16 +62,17 @@ export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly
         marks.push({
           id: stop.job.id, lon: at[0], lat: at[1], look: lookIn(looks, route.vehicle.code), text: String(numbers.get(stop.id) ?? ""),
           state: stop.state === "failed" ? "failed" : stop.state === "done" ? "done" : isLate(stop) ? "late" : "plain",
-          selected: stop.job.id === lit, faint: shown !== null && route.id !== shown && stop.job.id !== lit,
+          selected: false, faint: shown !== null && route.id !== shown,
         });
       }
     }
     for (const job of [...board.trays.unplanned, ...board.trays.unroutable]) {
       if (job.lat === null || job.lon === null) continue;
-      marks.push({ id: job.id, lon: job.lon, lat: job.lat, look: NOBODY, text: "?", state: "plain", selected: job.id === lit, faint: false });
+      marks.push({ id: job.id, lon: job.lon, lat: job.lat, look: NOBODY, text: "?", state: "plain", selected: false, faint: false });
     }
     return marks;
-  }, [board.routes, board.trays, looks, shown, lit]);
+  }, [board.routes, board.trays, looks, shown]);
+  const lights = useMemo(() => stops.filter((stop) => stop.id === lit).map((stop) => ({ ...stop, selected: true, faint: false })), [stops, lit]);
   const moved = useMemo(() => vehicles.map((one): VehicleMark => ({ ...one, look: lookIn(looks, one.code) })), [vehicles, looks]);
 
   const preview = useMemo(() => {
@@ -87,10 +89,10 @@ export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly
 
   const fit = useMemo(() => {
     const points = (route: (typeof board.routes)[number]) => [depotOf.get(route.depot_id), ...route.stops.map(placeOfStop)];
-    const chosen = board.routes.find((route) => route.id === shown && route.stops.length > 0);
+    const chosen = board.routes.find((route) => route.id === fitId && route.stops.length > 0);
     if (chosen) return boundsOf(points(chosen));
     return boundsOf([...depotOf.values(), ...board.routes.flatMap(points), ...board.trays.unplanned.map((job) => (job.lat !== null && job.lon !== null ? ([job.lon, job.lat] as LonLat) : null))]);
-  }, [board, depotOf, shown]);
+  }, [board, depotOf, fitId]);
 
   const pick = ({ layer, id }: Picked) => {
     if (layer === "stops") return stage.select(placeOf(board, id)?.route.id ?? stage.get().routeId, id);
@@ -103,16 +105,17 @@ export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly
       <MapFrame
         label={t("map_label", { stops: stops.length, routes: lines.length })}
         fit={fit}
-        fitKey={`${day}:${shown ?? ""}:${String(all)}:${String(fit !== null)}`}
+        fitKey={`${day}:${fitId ?? ""}:${String(all)}:${String(fit !== null)}`}
         pickable={PICKABLE}
         onPick={pin ? undefined : pick}
-        onHover={(found) => stage.become({ nearJobId: found?.layer === "stops" ? found.id : null })}
+        onHover={(found) => stage.near(found?.layer === "stops" ? found.id : null)}
         onPress={pin ? (at) => stage.become({ pin: { ...pin, at } }) : undefined}
         crosshair={pin !== null}
       >
         <RouteLayer routes={lines} />
         <DepotLayer depots={board.depots} />
         <StopLayer stops={stops} />
+        <StopLayer id="lit" stops={lights} />
         <VehicleLayer vehicles={moved} />
         <PreviewLayer line={preview?.line ?? NO_LINE} at={preview?.at ?? null} />
         {pin?.at && (

@@ -1,24 +1,24 @@
 // Map, timeline, stop list and trays of one day, and the one hand that moves stops between them: by pointer onto a slot, or
 // by keyboard from slot to slot.
 import { Button } from "@mantine/core";
-import { DndContext, DragOverlay, PointerSensor, useSensor, useSensors, type DragStartEvent } from "@dnd-kit/core";
-import { useEffect, useMemo, useRef } from "react";
+import { DndContext, DragOverlay, PointerSensor, useDraggable, useSensor, useSensors, type DragStartEvent, type Modifier } from "@dnd-kit/core";
+import { useDeferredValue, useEffect, useMemo, useRef, type PointerEvent as ReactPointerEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Shape } from "@/components/State";
-import type { Board, BoardVehicle, Job, Route } from "@/data/dispatch";
+import type { Board, BoardVehicle, Route } from "@/data/dispatch";
 import { looksOf } from "@/map/marks";
 import { useMay } from "@/app/may";
 import { BoardContext } from "./context";
 import { BoardMap } from "./BoardMap";
 import { timesOf } from "./lanes";
-import { nearest, others, positionAt } from "./moves";
+import { jobOf, nearest, others, positionAt } from "./moves";
 import { RoutePanel } from "./RoutePanel";
 import { RoutesList } from "./RoutesList";
 import { SlotCard } from "./SlotWords";
 import { stage, useStage } from "./stage";
 import { Timeline } from "./Timeline";
 import { Trays } from "./Trays";
-import { useMoves, type Moves } from "./useMoves";
+import { useMoves, type Moves, type Verdict } from "./useMoves";
 import classes from "./Dispatch.module.css";
 
 export type Shown = "all" | "map" | "board";
@@ -26,22 +26,23 @@ export type Shown = "all" | "map" | "board";
 export function BoardView({ board, vehicles, day, shown, fixed }: { board: Board; vehicles: readonly BoardVehicle[]; day: string; shown: Shown; fixed: boolean }) {
   const { t } = useTranslation("dispatch");
   const may = useMay();
-  const moves = useMoves(day);
+  const [moves, verdict] = useMoves(day);
   const mayPlan = may("dispatcher", "lead") && !fixed;
   const codes = [...board.routes.map((route) => route.vehicle.code), ...board.free_shifts.map((shift) => shift.vehicle_code), ...vehicles.map((one) => one.code)].join("|");
   const looks = useMemo(() => looksOf(codes.split("|")), [codes]);
   const tools = useMemo(() => ({ day, looks, mayPlan, moves }), [day, looks, mayPlan, moves]);
   const routeId = useStage((s) => s.routeId);
   const selected = board.routes.find((route) => route.id === routeId) ?? null;
-  const sensors = useSensors(useSensor(PointerSensor, { activationConstraint: { distance: 5 } }));
+  const sensors = useSensors(useSensor(StopSensor, { activationConstraint: { distance: 5 } }));
   usePointer(board.routes);
   useKeys(board.routes, moves);
   useEffect(() => () => stage.reset(), [day]);
 
-  const start = ({ active }: DragStartEvent) => {
-    const job = active.data.current?.["job"] as Job | undefined;
+  const start = ({ activatorEvent }: DragStartEvent) => {
+    const job = jobOf(board, movableAt(activatorEvent) ?? "");
     if (job) moves.pickUp(job, "pointer");
   };
+  const mapped = useDeferredValue(board); // lists and timeline first
   return (
     <BoardContext value={tools}>
       <DndContext
@@ -52,8 +53,8 @@ export function BoardView({ board, vehicles, day, shown, fixed }: { board: Board
         autoScroll={{ threshold: { x: 0.08, y: 0.14 }, canScroll: (element) => element.hasAttribute("data-scroller") }}
         accessibility={{ announcements: SILENT, screenReaderInstructions: { draggable: t("keys_hint") } }}
       >
-        <div className={classes.board} data-shown={shown}>
-          {shown !== "board" && <BoardMap board={board} vehicles={vehicles} />}
+        <Hand shown={shown}>
+          {shown !== "board" && <BoardMap board={mapped} vehicles={vehicles} />}
           {shown !== "map" && (
             <>
               <div className={classes.lanes}>
@@ -67,15 +68,41 @@ export function BoardView({ board, vehicles, day, shown, fixed }: { board: Board
               </aside>
             </>
           )}
-        </div>
-        <DragOverlay dropAnimation={null} className={classes.overlay}>
+        </Hand>
+        <DragOverlay dropAnimation={null} className={classes.overlay} modifiers={AT_POINTER}>
           <InHand />
         </DragOverlay>
-        <MoveBar moves={moves} routes={board.routes} />
+        <MoveBar moves={moves} verdict={verdict} routes={board.routes} />
       </DndContext>
     </BoardContext>
   );
 }
+
+const movableAt = (event: Event): string | undefined => (event.target as Element | null)?.closest<HTMLElement>("[data-movable]")?.dataset["movable"];
+
+/** Picks up whatever stop lies under the pointer. One for the whole board: a sensor on each of 300 stops would draw them all again with every drag. */
+class StopSensor extends PointerSensor {
+  static override activators = [
+    { eventName: "onPointerDown" as const, handler: ({ nativeEvent }: ReactPointerEvent) => nativeEvent.isPrimary && nativeEvent.button === 0 && movableAt(nativeEvent) !== undefined },
+  ];
+}
+
+function Hand({ shown, children }: { shown: Shown; children: ReactNode }) {
+  const { setNodeRef, listeners } = useDraggable({ id: "hand" });
+  return (
+    <div ref={setNodeRef} {...listeners} className={classes.board} data-shown={shown}>
+      {children}
+    </div>
+  );
+}
+
+/** What is dragged is the board's hand, so the card stands where the pointer is, not where the board begins. */
+const AT_POINTER: Modifier[] = [
+  ({ activatorEvent, activeNodeRect, transform }) => {
+    if (!(activatorEvent instanceof PointerEvent) || !activeNodeRect) return transform;
+    return { ...transform, x: transform.x + activatorEvent.clientX - activeNodeRect.left, y: transform.y + activatorEvent.clientY - activeNodeRect.top };
+  },
+];
 
 const SILENT = { onDragStart: () => undefined, onDragOver: () => undefined, onDragEnd: () => undefined, onDragCancel: () => undefined };
 
@@ -228,10 +255,9 @@ function InHand() {
 }
 
 /** What waits for a word of the dispatcher, what was refused, what somebody else changed; and the keys while moving by them. */
-function MoveBar({ moves, routes }: { moves: Moves; routes: readonly Route[] }) {
+function MoveBar({ moves, verdict, routes }: { moves: Moves; verdict: Verdict | null; routes: readonly Route[] }) {
   const { t } = useTranslation(["dispatch", "common"]);
   const { moving, over, slot } = useHand();
-  const { verdict } = moves;
   const vehicle = over && over !== "tray" ? routes.find((route) => route.id === over.routeId)?.vehicle.code : null;
   if (moving?.by === "keyboard") {
     return (

@@ -1,6 +1,5 @@
 // One vehicle's day on the time axis. Drawn again only when its route changes; what is selected or moved over it is followed
 // part by part.
-import { useDraggable } from "@dnd-kit/core";
 import { IconAlertTriangleFilled, IconCheck, IconCoffee, IconLock, IconLockFilled, IconX } from "@tabler/icons-react";
 import { memo, useMemo, type KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
@@ -23,7 +22,7 @@ function between(span: Span, from: number, until: number): { left: string; width
   return { left: at(span, from), width: `${((Math.max(0, until - from) / (span.until - span.from)) * 100).toFixed(3)}%` };
 }
 
-export const Lane = memo(function Lane({ route, span }: { route: Route; span: Span }) {
+export const Lane = memo(function Lane({ route, span, width }: { route: Route; span: Span; width: number }) {
   const { t } = useTranslation("dispatch");
   const { looks } = useBoard();
   const { clock } = useMeasures();
@@ -36,7 +35,7 @@ export const Lane = memo(function Lane({ route, span }: { route: Route; span: Sp
   const done = deliveries.filter((stop) => stop.state === "done" || stop.state === "failed").length;
   const full = Math.max(route.load.weight_g / route.vehicle.max_weight_g, route.load.volume_ml / route.vehicle.max_volume_ml, route.load.cartons / route.vehicle.max_cartons);
   return (
-    <div className={classes.lane} data-selected={selected || undefined} data-off={off || undefined} role="row" style={{ "--route": `var(${look.colour})` } as React.CSSProperties}>
+    <div className={classes.lane} data-selected={selected || undefined} data-off={off || undefined} data-route={route.id} data-version={route.version} role="row" style={{ "--route": `var(${look.colour})` } as React.CSSProperties}>
       <button type="button" className={classes.name} role="rowheader" onClick={() => stage.select(route.id, null)} title={[route.number, route.vehicle.plate, route.driver?.name].filter(Boolean).join(" · ")}>
         <Mark look={look} size={15} />
         <span className={classes.code}>{route.vehicle.code}</span>
@@ -66,7 +65,7 @@ export const Lane = memo(function Lane({ route, span }: { route: Route; span: Sp
           ),
         )}
         {route.late_s > 0 && <div className={classes.overtime} style={between(span, Date.parse(route.shift.ends_at), Date.parse(route.shift.ends_at) + route.late_s * 1000)} title={t("overtime", { n: Math.round(route.late_s / 60) })} />}
-        <SlotMarks route={route} span={span} />
+        <SlotMarks route={route} span={span} width={width} />
       </div>
     </div>
   );
@@ -92,7 +91,6 @@ const Block = memo(function Block({ route, stop, number, place }: { route: Route
   const chosen = useStage((s) => job !== null && s.jobId === job.id);
   const near = useStage((s) => job !== null && s.nearJobId === job.id);
   const lifted = useStage((s) => job !== null && s.moving?.job.id === job.id);
-  const { setNodeRef, listeners } = useDraggable({ id: `block:${stop.id}`, data: { job }, disabled: !movable });
   const late = isLate(stop);
   if (!job) {
     return (
@@ -130,8 +128,6 @@ const Block = memo(function Block({ route, stop, number, place }: { route: Route
   };
   return (
     <div
-      ref={setNodeRef}
-      {...listeners}
       className={classes.block}
       style={place}
       role="button"
@@ -145,10 +141,10 @@ const Block = memo(function Block({ route, stop, number, place }: { route: Route
       data-chosen={chosen || undefined}
       data-near={near || undefined}
       data-lifted={lifted || undefined}
-      data-movable={movable || undefined}
+      data-movable={movable ? job.id : undefined}
       onClick={() => stage.select(route.id, job.id)}
-      onPointerEnter={() => stage.become({ nearJobId: job.id })}
-      onPointerLeave={() => stage.become({ nearJobId: null })}
+      onPointerEnter={() => stage.near(job.id)}
+      onPointerLeave={() => stage.near(null)}
       onKeyDown={onKey}
     >
       <span className={classes.number}>{stop.state === "done" ? <IconCheck size={11} stroke={3} /> : stop.state === "failed" ? <IconX size={11} stroke={3} /> : number}</span>
@@ -159,18 +155,21 @@ const Block = memo(function Block({ route, stop, number, place }: { route: Route
 });
 
 /** While something is being moved: each place on this route, and what it would mean. */
-function SlotMarks({ route, span }: { route: Route; span: Span }) {
+function SlotMarks({ route, span, width }: { route: Route; span: Span; width: number }) {
   const slots = useStage((s) => s.moving?.slots?.table.get(route.id) ?? null);
   const jobId = useStage((s) => s.moving?.job.id ?? null);
   const over = useStage((s) => (s.moving?.over && s.moving.over !== "tray" && s.moving.over.routeId === route.id ? s.moving.over.position : null));
   const stops = useMemo(() => (jobId ? others(route, jobId) : []), [route, jobId]);
   if (!slots) return null;
+  const marks = [...slots.values()].sort((a, b) => a.position - b.position).map((slot) => ({ slot, moment: slotMoment(route, stops, slot.position) }));
+  const px = width / (span.until - span.from);
   return (
-    <>
-      {[...slots.values()].map((slot) => (
-        <SlotMark key={slot.position} slot={slot} left={at(span, slotMoment(route, stops, slot.position))} over={over === slot.position} />
-      ))}
-    </>
+    <div className={classes.slots}>
+      {marks.map(({ slot, moment }, index) => {
+        const apart = Math.min(moment - (marks[index - 1]?.moment ?? -Infinity), (marks[index + 1]?.moment ?? Infinity) - moment) * px;
+        return <SlotMark key={slot.position} slot={slot} left={at(span, moment)} over={over === slot.position} roomy={apart > 26} />;
+      })}
+    </div>
   );
 }
 
@@ -181,13 +180,13 @@ export function slotMoment(route: Route, stops: readonly Stop[], position: numbe
   return (from + Math.max(from, until)) / 2;
 }
 
-function SlotMark({ slot, left, over }: { slot: Slot; left: string; over: boolean }) {
+function SlotMark({ slot, left, over, roomy }: { slot: Slot; left: string; over: boolean; roomy: boolean }) {
   const verdict = verdictOf(slot);
   const min = Math.round(slot.extra_s / 60);
   return (
-    <div className={classes.slot} style={{ left }} data-verdict={verdict} data-over={over || undefined}>
+    <div className={classes.slot} style={{ left }} data-verdict={verdict} data-slot-mark={verdict} data-over={over || undefined}>
       <Shape tone={SLOT_TONES[verdict]} size={verdict === "best" || over ? 12 : 8} />
-      {verdict !== "forbidden" && <span>{min >= 0 ? `+${min}` : min}</span>}
+      {verdict !== "forbidden" && (roomy || over || verdict === "best") && <span>{min >= 0 ? `+${min}` : min}</span>}
     </div>
   );
 }

@@ -149,7 +149,7 @@ function Part({ title, tone = false, children }: { title: string; tone?: boolean
 function Line({ id, who, what }: { id: string; who: string; what: string }) {
   return (
     <li>
-      <button type="button" onClick={() => stage.select(null, id)} onPointerEnter={() => stage.become({ nearJobId: id })} onPointerLeave={() => stage.become({ nearJobId: null })}>
+      <button type="button" onClick={() => stage.select(null, id)} onPointerEnter={() => stage.near(id)} onPointerLeave={() => stage.near(null)}>
         <b>{who}</b> <span className="soft">{what}</span>
       </button>
     </li>

@@ -2,7 +2,6 @@
 // between them; while a stop is moved, the same line says what it would mean to put it there.
 import { ActionIcon, Menu, Tooltip } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
-import { useDraggable } from "@dnd-kit/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { IconArrowLeft, IconCheck, IconCoffee, IconDotsVertical, IconGripVertical, IconLock, IconLockOpen, IconRoute, IconSend, IconTool, IconX } from "@tabler/icons-react";
 import { memo, useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
@@ -28,6 +27,7 @@ export function RoutePanel({ route }: { route: Route }) {
   const moving = useStage((s) => (s.moving ? s.moving.job.id : null));
   const numbers = useMemo(() => numbersOf(route), [route]);
   const stops = useMemo(() => (moving ? others(route, moving) : route.stops), [route, moving]);
+  const here = moving ? route.stops.findIndex((stop) => stop.job?.id === moving) + 1 : 0;
   const list = useRef<HTMLOListElement>(null);
   const jobId = useStage((s) => s.jobId);
   useEffect(() => {
@@ -41,12 +41,12 @@ export function RoutePanel({ route }: { route: Route }) {
         <Ends route={route} which="start" />
         {stops.map((stop, index) => (
           <li key={stop.id} className={classes.stopItem}>
-            <Way route={route} stop={stop} position={index + 1} />
+            <Way route={route} stop={stop} position={index + 1} here={here === index + 1} />
             <StopLine route={route} stop={stop} number={numbers.get(stop.id) ?? 0} />
           </li>
         ))}
         <li className={classes.stopItem}>
-          <Way route={route} stop={null} position={stops.length + 1} />
+          <Way route={route} stop={null} position={stops.length + 1} here={here === stops.length + 1} />
         </li>
         <Ends route={route} which="end" />
       </ol>
@@ -178,14 +178,14 @@ function Ends({ route, which }: { route: Route; which: "start" | "end" }) {
 }
 
 /** The way to the next stop; a place to put one while something is moved. */
-const Way = memo(function Way({ route, stop, position }: { route: Route; stop: Stop | null; position: number }) {
+const Way = memo(function Way({ route, stop, position, here }: { route: Route; stop: Stop | null; position: number; here: boolean }) {
   const { km, minutes } = useMeasures();
   const slot = useStage((s) => s.moving?.slots?.table.get(route.id)?.get(position) ?? null);
   const moving = useStage((s) => s.moving !== null);
   const over = useStage((s) => s.moving?.over && s.moving.over !== "tray" && s.moving.over.routeId === route.id && s.moving.over.position === position);
   return (
     <div className={classes.way} data-position={position} data-slot={slot ? true : undefined} data-over={over || undefined}>
-      {slot ? <SlotLine slot={slot} /> : !moving && stop && stop.leg_m > 0 ? <span className="soft">{km(stop.leg_m)} · {minutes(stop.leg_s)}</span> : null}
+      {slot ? <SlotLine slot={slot} here={here} /> : !moving && stop && stop.leg_m > 0 ? <span className="soft">{km(stop.leg_m)} · {minutes(stop.leg_s)}</span> : null}
     </div>
   );
 });
@@ -198,7 +198,6 @@ const StopLine = memo(function StopLine({ route, stop, number }: { route: Route;
   const movable = mayPlan && job !== null && canMove(route, stop);
   const chosen = useStage((s) => job !== null && s.jobId === job.id && s.moving === null);
   const near = useStage((s) => job !== null && s.nearJobId === job.id);
-  const { setNodeRef, listeners } = useDraggable({ id: `line:${stop.id}`, data: { job }, disabled: !movable });
   if (!job) {
     return (
       <div className={classes.pauseLine}>
@@ -232,8 +231,6 @@ const StopLine = memo(function StopLine({ route, stop, number }: { route: Route;
   return (
     <>
       <div
-        ref={setNodeRef}
-        {...listeners}
         className={classes.stop}
         role="button"
         tabIndex={0}
@@ -242,10 +239,10 @@ const StopLine = memo(function StopLine({ route, stop, number }: { route: Route;
         data-stop={job.id}
         data-chosen={chosen || undefined}
         data-near={near || undefined}
-        data-movable={movable || undefined}
+        data-movable={movable ? job.id : undefined}
         onClick={() => stage.select(route.id, chosen ? null : job.id)}
-        onPointerEnter={() => stage.become({ nearJobId: job.id })}
-        onPointerLeave={() => stage.become({ nearJobId: null })}
+        onPointerEnter={() => stage.near(job.id)}
+        onPointerLeave={() => stage.near(null)}
         onKeyDown={onKey}
       >
         <IconGripVertical className={classes.grip} size={14} stroke={1.7} aria-hidden />

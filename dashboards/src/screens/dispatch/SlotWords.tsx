@@ -9,11 +9,13 @@ import classes from "./Dispatch.module.css";
 export const SLOT_TONES: Record<Verdict, Tone> = { best: "ok", good: "ok", late: "warn", forbidden: "bad" };
 
 /** "+1.2 km · +6 min" in one line, with the first reason where something stands against it. */
-export function SlotLine({ slot }: { slot: Slot }) {
+export function SlotLine({ slot, here = false }: { slot: Slot; here?: boolean }) {
   const { t } = useTranslation("dispatch");
   const { km, minutes } = useMeasures();
   const verdict = verdictOf(slot);
-  const broken = slot.violations[0]?.detail ?? (slot.late[0] ? t("slot.late", { who: slot.late[0].customer_name, n: minutes(slot.late[0].seconds) }) : null);
+  const late = slot.late[0] ? t("slot.late", { who: slot.late[0].customer_name, n: minutes(slot.late[0].seconds) }) : null;
+  const broken = verdict === "forbidden" ? (slot.violations.find((one) => !one.allowed_anyway)?.detail ?? null) : (late ?? slot.violations[0]?.detail ?? null);
+  if (here) return <span className={`${classes.slotLine ?? ""} soft`}>{t("slot.here")}</span>;
   return (
     <span className={classes.slotLine} data-verdict={verdict}>
       <Shape tone={SLOT_TONES[verdict]} size={9} />
@@ -24,6 +26,11 @@ export function SlotLine({ slot }: { slot: Slot }) {
       {broken && <span className={classes.slotWhy}>{broken}</span>}
     </span>
   );
+}
+
+/** What is broken besides being late, which is said by name and minutes. */
+export function othersBroken(slot: Slot): string[] {
+  return slot.violations.filter((broken) => broken.kind !== "outside_window" || slot.late.length === 0).map((broken) => broken.detail);
 }
 
 /** All of it: for the card under the pointer. */
@@ -44,8 +51,8 @@ export function SlotCard({ slot }: { slot: Slot }) {
       {slot.late.map((late) => (
         <div key={late.job_id}>{t("slot.late", { who: late.customer_name, n: minutes(late.seconds) })}</div>
       ))}
-      {slot.violations.map((broken, index) => (
-        <div key={index}>{broken.detail}</div>
+      {othersBroken(slot).map((detail) => (
+        <div key={detail}>{detail}</div>
       ))}
     </div>
   );

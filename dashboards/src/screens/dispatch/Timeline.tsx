@@ -1,7 +1,8 @@
 // Vehicle by vehicle over the hours of the day, in the site's zone; a day of work may go past midnight.
 import { ActionIcon, Button, Tooltip } from "@mantine/core";
 import { IconPlus, IconZoomIn, IconZoomOut } from "@tabler/icons-react";
-import { useMemo, useRef, useState } from "react";
+import { useElementSize } from "@mantine/hooks";
+import { useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useCommand } from "@/api/command";
 import { useNow } from "@/components/now";
@@ -28,10 +29,10 @@ export function Timeline({ board }: { board: Board }) {
   const hours = (until - from) / HOUR;
   const wide = ZOOMS[zoom] ?? 1;
   const ticks = useMemo(() => ticksOf(span, zone, hours / wide > 16 ? 2 : 1), [span, zone, hours, wide]);
-  const scroller = useRef<HTMLDivElement>(null);
+  const { ref: track, width } = useElementSize<HTMLDivElement>();
   return (
     <section className={classes.timeline} aria-label={t("timeline")}>
-      <div className={classes.scroller} ref={scroller} data-scroller>
+      <div className={classes.scroller} data-scroller>
         <div className={classes.grid} role="grid" aria-label={t("timeline")} style={{ "--wide": wide } as React.CSSProperties}>
           <div className={classes.axis} role="row">
             <div className={classes.corner}>
@@ -47,7 +48,7 @@ export function Timeline({ board }: { board: Board }) {
               </Tooltip>
               <span className={classes.zone}>{zone}</span>
             </div>
-            <div className={classes.hours}>
+            <div className={classes.hours} ref={track}>
               {ticks.map((tick) => (
                 <span key={tick.at} className={classes.hour} style={{ left: at(span, tick.at) }} data-day={tick.day ?? undefined}>
                   {tick.day ? weekDay(tick.day, i18n.language) : clock(tick.at)}
@@ -63,7 +64,7 @@ export function Timeline({ board }: { board: Board }) {
               <NowLine span={span} />
             </div>
             {routes.map((route) => (
-              <Lane key={route.id} route={route} span={span} />
+              <Lane key={route.id} route={route} span={span} width={width} />
             ))}
             {board.free_shifts.map((shift) => (
               <FreeShift key={shift.id} shift={shift} span={span} />

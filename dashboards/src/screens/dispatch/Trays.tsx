@@ -1,9 +1,8 @@
 // What is on no route, and why: not planned, the address has to be reviewed, no road leads there.
 import { Button, SegmentedControl, TextInput } from "@mantine/core";
-import { useDraggable } from "@dnd-kit/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { IconArrowRight, IconGripVertical, IconKeyboard, IconMapPin, IconSearch } from "@tabler/icons-react";
-import { memo, useState, type KeyboardEvent } from "react";
+import { memo, useEffect, useRef, useState, type KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useCommand } from "@/api/command";
@@ -68,9 +67,12 @@ const TrayJob = memo(function TrayJob({ job, tray }: { job: Job; tray: Tray }) {
   const chosen = useStage((s) => s.jobId === job.id);
   const near = useStage((s) => s.nearJobId === job.id);
   const movable = mayPlan && tray !== "review" && job.lat !== null;
-  const { setNodeRef, listeners } = useDraggable({ id: `tray:${job.id}`, data: { job }, disabled: !movable });
   const key = `dispatch:reason.${job.reason ?? ""}`;
   const reason = tray === "review" ? t("reason.unknown_address") : !job.reason ? t("reason.not_tried") : i18n.exists(key) ? t(key as "dispatch:reason.too_heavy") : job.reason.replaceAll("_", " ");
+  const item = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    if (chosen) item.current?.scrollIntoView({ block: "nearest" });
+  }, [chosen]);
   const onKey = (event: KeyboardEvent<HTMLElement>) => {
     if (event.target !== event.currentTarget) return;
     if (event.key === "Enter") {
@@ -83,19 +85,17 @@ const TrayJob = memo(function TrayJob({ job, tray }: { job: Job; tray: Tray }) {
     }
   };
   return (
-    <li className={classes.trayJob} data-chosen={chosen || undefined} data-near={near || undefined}>
+    <li ref={item} className={classes.trayJob} data-chosen={chosen || undefined} data-near={near || undefined}>
       <div
-        ref={setNodeRef}
-        {...listeners}
         className={classes.trayLine}
         role="button"
         tabIndex={0}
         aria-expanded={chosen}
         data-job={job.id}
-        data-movable={movable || undefined}
+        data-movable={movable ? job.id : undefined}
         onClick={() => stage.select(stage.get().routeId, chosen ? null : job.id)}
-        onPointerEnter={() => stage.become({ nearJobId: job.id })}
-        onPointerLeave={() => stage.become({ nearJobId: null })}
+        onPointerEnter={() => stage.near(job.id)}
+        onPointerLeave={() => stage.near(null)}
         onKeyDown={onKey}
       >
         <IconGripVertical className={classes.grip} size={14} stroke={1.7} aria-hidden />

@@ -12,15 +12,31 @@ export interface Span {
 
 const ms = (text: string): number => Date.parse(text);
 
-/** Minutes that the zone is ahead of UTC at a moment. */
+const offsets = new Map<string, number>();
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** Minutes that the zone is ahead of UTC at a moment. Zones change at full quarters: that is how finely it is remembered. */
 export function offsetMin(at: number, zone: string): number {
-  const parts = Object.fromEntries(
-    new Intl.DateTimeFormat("en-GB", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23" })
-      .formatToParts(at)
-      .map((part) => [part.type, Number(part.value)]),
-  );
+  const quarter = Math.floor(at / (15 * MINUTE));
+  const key = `${zone}|${quarter}`;
+  let found = offsets.get(key);
+  if (found === undefined) {
+    found = askOffset(quarter * 15 * MINUTE, zone);
+    if (offsets.size > 5000) offsets.clear();
+    offsets.set(key, found);
+  }
+  return found;
+}
+
+function askOffset(at: number, zone: string): number {
+  let format = formats.get(zone);
+  if (!format) {
+    format = new Intl.DateTimeFormat("en-GB", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+    formats.set(zone, format);
+  }
+  const parts = Object.fromEntries(format.formatToParts(at).map((part) => [part.type, Number(part.value)]));
   const local = Date.UTC(parts["year"] ?? 1970, (parts["month"] ?? 1) - 1, parts["day"] ?? 1, parts["hour"] ?? 0, parts["minute"] ?? 0);
-  return Math.round((local - Math.floor(at / MINUTE) * MINUTE) / MINUTE);
+  return Math.round((local - at) / MINUTE);
 }
 
 /** The moment at which a calendar day has this hour in the zone. */
@@ -28,6 +44,11 @@ export function momentOf(day: string, hour: number, zone: string): number {
   const naive = Date.parse(`${day}T00:00:00Z`) + hour * HOUR;
   const guess = naive - offsetMin(naive, zone) * MINUTE;
   return naive - offsetMin(guess, zone) * MINUTE;
+}
+
+/** "14:05" in the zone. */
+export function hourOf(at: number, zone: string): string {
+  return new Date(at + offsetMin(at, zone) * MINUTE).toISOString().slice(11, 16);
 }
 
 /** The calendar day in the zone, as YYYY-MM-DD. */

@@ -1,9 +1,8 @@
 // Distances, durations, weights and times of the day as a dispatcher reads them.
 import { useMemo } from "react";
 import { useTranslation } from "react-i18next";
-import { hourMinute } from "@/components/times";
 import { useZone } from "@/data/site";
-import { dayIn } from "./lanes";
+import { dayIn, hourOf } from "./lanes";
 
 export interface Measures {
   km: (m: number, signed?: boolean) => string;
@@ -19,7 +18,7 @@ export interface Measures {
 const sign = (value: number, signed: boolean): string => (value < 0 ? "−" : signed && value > 0 ? "+" : "");
 
 export function useMeasures(): Measures {
-  const { t, i18n } = useTranslation("dispatch");
+  const { t } = useTranslation("dispatch");
   const zone = useZone();
   return useMemo(() => {
     const number = (value: number, digits: number) => Math.abs(value).toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
@@ -42,11 +41,11 @@ export function useMeasures(): Measures {
       clock: (at, day) => {
         if (at === null || at === undefined) return "–";
         const moment = typeof at === "number" ? at : Date.parse(at);
-        const text = hourMinute(moment, i18n.language, zone);
+        const text = hourOf(moment, zone);
         if (!day) return text;
         const on = dayIn(zone, moment);
         return on > day ? `${text} +1` : on < day ? `${text} −1` : text;
       },
     };
-  }, [t, i18n.language, zone]);
+  }, [t, zone]);
 }

@@ -18,6 +18,8 @@ export interface Moving {
 
 export interface Stage {
   routeId: string | null;
+  /** The route that the map moves to: the one somebody chose, not one that is only passed over. */
+  fitId: string | null;
   jobId: string | null;
   /** Under the pointer, in any view. */
   nearJobId: string | null;
@@ -26,7 +28,7 @@ export interface Stage {
   pin: { job: Job; at: [number, number] | null } | null;
 }
 
-const EMPTY: Stage = { routeId: null, jobId: null, nearJobId: null, moving: null, pin: null };
+const EMPTY: Stage = { routeId: null, fitId: null, jobId: null, nearJobId: null, moving: null, pin: null };
 
 let current: Stage = EMPTY;
 const listeners = new Set<() => void>();
@@ -43,8 +45,17 @@ export const stage = {
   get: (): Stage => current,
   become,
   select(routeId: string | null, jobId: string | null): void {
+    become({ routeId, fitId: routeId, jobId });
+    channel?.postMessage({ routeId, jobId });
+  },
+  /** Selected without the map going there: where something was dropped, one is looking already. */
+  show(routeId: string | null, jobId: string | null): void {
     become({ routeId, jobId });
     channel?.postMessage({ routeId, jobId });
+  },
+  /** Under the pointer; while something is in hand, that is what counts. */
+  near(jobId: string | null): void {
+    if (!current.moving) become({ nearJobId: jobId });
   },
   reset(): void {
     become(EMPTY);

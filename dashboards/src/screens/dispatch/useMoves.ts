@@ -8,6 +8,8 @@ import { useCommand } from "@/api/command";
 import { asProblem, type Problem } from "@/api/problem";
 import { askAgain, boardQuery, moveStop, redraw, slotsOf, takeOff, type Board, type Job, type Slot } from "@/data/dispatch";
 import { clashesOf, isSamePlace, moved, placeOf, settled, tableOf, takenOff, verdictOf, type Clash, type Target } from "./moves";
+import { useMeasures } from "./measures";
+import { othersBroken } from "./SlotWords";
 import { stage, type Moving } from "./stage";
 
 /** Why a drop waits for a word, or did not happen. */
@@ -22,12 +24,13 @@ export interface Moves {
   letGo: () => void;
   place: (job: Job, target: Target, slot?: Slot | null, anyway?: boolean) => Promise<void>;
   toTray: (job: Job) => Promise<void>;
-  verdict: Verdict | null;
   forget: () => void;
 }
 
-export function useMoves(day: string): Moves {
+/** The moves stay the same while a verdict comes and goes, so that nothing else is drawn again for it. */
+export function useMoves(day: string): [Moves, Verdict | null] {
   const { t } = useTranslation("dispatch");
+  const { minutes } = useMeasures();
   const queries = useQueryClient();
   const { mutateAsync: send } = useCommand(moveStop);
   const { mutateAsync: sendOff } = useCommand(takeOff);
@@ -50,13 +53,13 @@ export function useMoves(day: string): Moves {
       const route = now?.routes.find((one) => one.id === target.routeId);
       if (!now || !route || isSamePlace(now, job.id, target)) return;
       if (!anyway && slot) {
-        const reasons = slot.violations.map((broken) => broken.detail);
+        const reasons = [...slot.late.map((late) => t("slot.late", { who: late.customer_name, n: minutes(late.seconds) })), ...othersBroken(slot)];
         if (verdictOf(slot) === "forbidden") return setVerdict({ kind: "refused", job, reasons });
         if (slot.violations.length > 0) return setVerdict({ kind: "sure", job, target, reasons });
       }
       setVerdict(null);
       const from = placeOf(now, job.id)?.route ?? null;
-      stage.select(target.routeId, job.id);
+      stage.show(target.routeId, job.id);
       const before = await redraw(queries, day, (seen) => moved(seen, job, target, slot ?? undefined));
       try {
         const answer = await send({
@@ -75,7 +78,7 @@ export function useMoves(day: string): Moves {
         else setVerdict({ kind: "refused", job, reasons });
       }
     },
-    [board, queries, day, send, clash],
+    [board, queries, day, send, clash, t, minutes],
   );
 
   const toTray = useCallback(
@@ -134,5 +137,6 @@ export function useMoves(day: string): Moves {
   }, [place, toTray, t]);
 
   const forget = useCallback(() => setVerdict(null), []);
-  return useMemo(() => ({ pickUp, putDown, letGo, place, toTray, verdict, forget }), [pickUp, putDown, letGo, place, toTray, verdict, forget]);
+  const moves = useMemo(() => ({ pickUp, putDown, letGo, place, toTray, forget }), [pickUp, putDown, letGo, place, toTray, forget]);
+  return [moves, verdict];
 }
