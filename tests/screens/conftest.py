@@ -26,6 +26,7 @@ CHROMIUM = [
     "--disable-gpu",
     "--no-first-run",
     "--disable-background-networking",
+    "--enable-unsafe-swiftshader",  # maps are drawn by software
 ]
 
 

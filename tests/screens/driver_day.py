@@ -101,8 +101,8 @@ def depot_and_van(backend: Backend, driver_id: UUID | None, *, break_s: int = 0)
     body: dict[str, Any] = {"vehicle_id": van["id"], "driver_id": str(driver_id) if driver_id else None,
                             "starts_at": now.isoformat(), "ends_at": (now + timedelta(hours=8)).isoformat()}  # fmt: skip
     if break_s:
-        body |= {"break_s": break_s, "break_from": (now + timedelta(minutes=5)).isoformat(),
-                 "break_until": (now + timedelta(minutes=50)).isoformat()}  # fmt: skip
+        body |= {"break_s": break_s, "break_from": (now + timedelta(minutes=1)).isoformat(),
+                 "break_until": (now + timedelta(minutes=25)).isoformat()}  # fmt: skip
     return depot, van, ask("POST", "/vehicle-shifts", body)
 
 

@@ -2,7 +2,7 @@
 import { ActionIcon, Indicator, Menu, Select, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
 import { useHotkeys, useLocalStorage } from "@mantine/hooks";
 import {
-  IconBell, IconLanguage, IconLayoutSidebar, IconLogout, IconMoon, IconSearch, IconSun, IconDeviceMobile,
+  IconBell, IconLanguage, IconLayoutSidebar, IconLogout, IconMoon, IconSearch, IconSteeringWheel, IconSun, IconDeviceMobile,
 } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
@@ -59,6 +59,10 @@ export default function Shell() {
           <NavLink to="/handheld" className={classes.entry}>
             <IconDeviceMobile size={18} stroke={1.6} aria-hidden />
             <span className={classes.word}>{t("nav.handheld")}</span>
+          </NavLink>
+          <NavLink to="/driver" className={classes.entry}>
+            <IconSteeringWheel size={18} stroke={1.6} aria-hidden />
+            <span className={classes.word}>{t("nav.driver")}</span>
           </NavLink>
           <UnstyledButton className={classes.entry} onClick={() => setNarrow(!narrow)} aria-label={t("shell.narrow")}>
             <IconLayoutSidebar size={18} stroke={1.6} aria-hidden />

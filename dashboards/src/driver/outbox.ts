@@ -64,6 +64,7 @@ export class Outbox {
   readonly #shelf: Shelf;
   readonly #around: Around;
   readonly #listeners = new Set<() => void>();
+  readonly #unsafe = new Set<string>();
   #wake: (() => void) | null = null;
   #running = false;
   #over = false;
@@ -100,8 +101,11 @@ export class Outbox {
     const now = (this.#around.now ?? Date.now)();
     this.#last += 1;
     const action: Action = { ...made, id: newKey(), user_id: this.#around.user() ?? "", made_at: now, n: this.#last };
-    await this.#shelf.put(action).catch(() => this.#show({ keeps: false }));
+    // Shown at once, sent only when it lies on the shelf.
+    this.#unsafe.add(action.id);
     this.#show({ pending: [...this.#state.pending, action] });
+    await this.#shelf.put(action).catch(() => this.#show({ keeps: false }));
+    this.#unsafe.delete(action.id);
     this.#begin();
     return action;
   }
@@ -148,10 +152,11 @@ export class Outbox {
     if (!this.#running && !this.#over) void this.#work();
   }
 
-  /** The first one that the person logged in may send. */
+  /** The first one that the person logged in may send; nothing overtakes it. */
   #next(): Action | undefined {
     const user = this.#around.user();
-    return user === null ? undefined : this.#state.pending.find((action) => action.user_id === user);
+    const first = user === null ? undefined : this.#state.pending.find((action) => action.user_id === user);
+    return first && !this.#unsafe.has(first.id) ? first : undefined;
   }
 
   async #work(): Promise<void> {
