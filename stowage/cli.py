@@ -407,8 +407,11 @@ def _erp(settings: Settings) -> str | None:
 
 def _maps(settings: Settings) -> None:
     from backend import maps
+    from backend.dispatch import tracking
 
     maps.configure(None if settings.roads_url == config.NO_ROADS else settings.roads_url, settings.map_dir)
+    here = "127.0.0.1" if settings.http_host in ("0.0.0.0", "::") else settings.http_host
+    tracking.configure(settings.public_url, f"http://{here}:{settings.http_port}")
 
 
 def _site(connection: Conn, code: str | None) -> UUID:

@@ -152,6 +152,12 @@ class Settings:
     )
     http_host: str = _setting("Address that the API and the screens listen on", _text, "127.0.0.1")
     http_port: int = _setting("Port of the API and the screens", _port, 8800)
+    public_url: str | None = _setting(
+        "Address under which customers reach the screens: their tracking links begin with it",
+        _url("http", "https", shape="https://deliveries.example.com"),
+        None,
+        shown="`http_host` and `http_port`",
+    )
     web_root: Path | None = _setting(
         "Folder with the built screens", _path, None, shown="built from `dashboards/` at the first run"
     )

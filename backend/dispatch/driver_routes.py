@@ -678,9 +678,8 @@ class TrackingLink(Out):
     dependencies=[allow("lead", "dispatcher", "integrator")],
 )
 def make_tracking_link(delivery_job_id: UUID, conn: Db, ctx: Ctx, request: Request) -> TrackingLink:
-    link = tracking.make_link(conn, ctx, delivery_job_id)
-    url = link.url if "://" in link.url else f"{str(request.base_url).rstrip('/')}{link.url}"
-    return TrackingLink(url=url, token=link.token, expires_at=link.expires_at)
+    link = tracking.make_link(conn, ctx, delivery_job_id, asked_at=str(request.base_url))
+    return TrackingLink(url=link.url, token=link.token, expires_at=link.expires_at)
 
 
 class TrackingVehicle(Out):

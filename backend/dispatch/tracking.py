@@ -29,9 +29,9 @@ STALE = timedelta(minutes=2)
 _configured: dict[str, str] = {}
 
 
-def configure(public_url: str | None) -> None:
-    """Under which address customers reach us. Without it links are paths, to be put behind the address in use."""
-    _configured["url"] = (public_url or "").rstrip("/")
+def configure(public_url: str | None, local_url: str = "") -> None:
+    """Under which address customers reach us; where none is set, the one that the asker used, else this machine's."""
+    _configured.update(public=(public_url or "").rstrip("/"), local=local_url.rstrip("/"))
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,10 @@ class Link:
     expires_at: datetime | None
 
 
-def make_link(conn: Conn, ctx: Context, job_id: UUID) -> Link:
-    """A new one each time: the earlier ones cannot be told again, only their hashes are kept. Raises NotFound, Gone."""
+def make_link(conn: Conn, ctx: Context, job_id: UUID, *, asked_at: str = "") -> Link:
+    """A new one each time: the earlier ones cannot be told again, only their hashes are kept. Raises NotFound, Gone.
+
+    `asked_at`: the address under which somebody asks for it."""
     row = conn.execute(
         "select finished_at from delivery_job where site_id = %s and id = %s", [ctx.site_id, job_id]
     ).fetchone()
@@ -56,7 +58,8 @@ def make_link(conn: Conn, ctx: Context, job_id: UUID) -> Link:
         "insert into tracking_link (site_id, token_hash, job_id, created_at, expires_at) values (%s, %s, %s, %s, %s)",
         [ctx.site_id, _hash(token), job_id, ctx.now, expires_at],
     )
-    return Link(token, f"{_configured.get('url', '')}/track/{token}", expires_at)
+    base = _configured.get("public") or asked_at.rstrip("/") or _configured.get("local", "")
+    return Link(token, f"{base}/track/{token}", expires_at)
 
 
 def end(conn: Conn, ctx: Context, job_id: UUID) -> None:
