@@ -278,6 +278,7 @@ class ItemOut(Row):
     has_expiry: bool
     storage_class: str
     weight_g: Quantity | None
+    volume_ml: Quantity | None = Field(description="Room one base unit takes; null: 5 ml a gram")
     active: bool
     version: int
     packs: list[PackOut] = []
@@ -305,6 +306,9 @@ class ItemFields(BaseModel):
     storage_class: StorageClass = "ambient"
     has_expiry: bool = False
     weight_g: Grams | None = None
+    volume_ml: Grams | None = Field(
+        default=None, description="Room one base unit takes; 5 ml a gram where left out"
+    )
     active: bool = True
 
 
@@ -325,6 +329,7 @@ class ItemChange(BaseModel):
     storage_class: StorageClass | None = None
     has_expiry: bool | None = None
     weight_g: Grams | None = None
+    volume_ml: Grams | None = None
     active: bool | None = None
 
 
@@ -358,10 +363,11 @@ def create_item(body: NewItem, conn: Db) -> ItemOut:
     if body.has_expiry and body.tracking != "lot":
         raise Invalid("An expiry date belongs to a lot; choose tracking by lot.", field="tracking")
     conn.execute(
-        """insert into item (id, sku, name, name_i18n, base_unit, quantity_decimals, tracking, has_expiry, storage_class, weight_g, active)
-           values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
+        """insert into item (id, sku, name, name_i18n, base_unit, quantity_decimals, tracking, has_expiry, storage_class, weight_g,
+                             volume_ml, active)
+           values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
         [item_id, body.sku, body.name, Jsonb(body.name_i18n), body.base_unit, body.quantity_decimals, body.tracking,
-         body.has_expiry, body.storage_class, body.weight_g, body.active],
+         body.has_expiry, body.storage_class, body.weight_g, body.volume_ml, body.active],
     )  # fmt: skip
     _insert_pack(
         conn, item_id, NewPack(name=body.base_unit, units=Decimal(1), gtin=body.gtin, weight_g=body.weight_g)

@@ -11,6 +11,7 @@ import pytest
 
 from backend import orders, packing, shipping
 from backend.db import Conn
+from backend.dispatch import board as boards
 from backend.dispatch import jobs, load, moves, release
 from backend.dispatch.jobs import Job
 from backend.errors import Conflict
@@ -99,6 +100,13 @@ def test_the_last_carton_of_an_order_makes_its_delivery(day: Day) -> None:
     assert job.volume_ml == 5 * 280 * 5 * 8 // 7 + 7 * 280 * 5 * 8 // 7  # 5 ml a gram, and air
     assert (job.window_from, job.window_until) == (day.at("09:00"), day.at("11:00"))
     assert (job.service_s, job.note, job.phone) == (420, "ring twice", "+358 1")
+
+
+def test_an_item_that_is_known_to_be_bulky_takes_its_room(day: Day, api: Api) -> None:
+    item = call(api, "GET", f"/items/{day.w.items['TEA-250']}")
+    assert item["volume_ml"] is None
+    call(api, "PATCH", f"/items/{item['id']}", {"version": item["version"], "volume_ml": "7000"})
+    assert packed(day, "Kamppi", "2").volume_ml == 2 * 7000 * 8 // 7
 
 
 def test_an_address_is_found_on_the_map_and_one_that_it_does_not_know_goes_to_review(day: Day) -> None:
@@ -380,6 +388,28 @@ def test_a_van_that_broke_down_drives_no_more_that_day(day: Day) -> None:
         release.break_down(day.conn, day.ctx(), route.id, "engine")
     assert day.board().free_shifts == []
     assert "No vehicle is free" in (day.plan().problem or "")
+
+
+def test_a_van_that_drives_through_midnight_is_on_the_board_of_both_days(day: Day) -> None:
+    day.van("NIGHT", "20:00", "04:00", end_days=1)
+    packed(day, "Kamppi", window_from=day.at("21:00").isoformat(), window_until=day.at("23:00").isoformat())
+    packed(
+        day,
+        "Kaisa",
+        window_from=day.at("01:00", days=1).isoformat(),
+        window_until=day.at("02:00", days=1).isoformat(),
+    )
+    day.planned()
+    released(day, "NIGHT")
+    drive_off(day, "NIGHT")
+    route = day.route("NIGHT")
+    day.now = day.at("00:30", days=1)
+    today = boards.board(day.conn, day.ctx())
+    assert today.day == day.day + timedelta(days=1)
+    assert [r.id for r in today.routes] == [route.id]
+    assert day.names(today.routes[0]) == ["Kamppi", "Kaisa"]
+    put(day, "Kaisa", "NIGHT", 1, anyway=True)  # and it can be changed there
+    assert day.names(day.route("NIGHT")) == ["Kaisa", "Kamppi"]
 
 
 def test_a_route_that_waited_too_long_is_timed_anew_when_it_is_released(day: Day) -> None:
