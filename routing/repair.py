@@ -236,6 +236,10 @@ class Board:
                 idle.add(kind)
                 yield vehicle
 
+    @property
+    def idle(self) -> bool:
+        return any(not self.sequences.get(v.id) for v in self.vehicles())
+
     def slots(self, id_: str) -> Iterator[Slot]:
         for vehicle in self.vehicles():
             if may_serve(self.known, vehicle, id_):
@@ -247,14 +251,18 @@ class Board:
         return new + Fraction(v.cost_per_km * slot.metres, 1000) + Fraction(v.cost_per_h * slot.seconds, 3600)
 
     def put_in(self, id_: str, deadline: float) -> bool:
-        """The cheapest slot that keeps every rule; an optional one only where it pays."""
+        """The cheapest slot that keeps every rule; an optional one only where it pays.
+
+        After the deadline only vehicles that stand idle are tried, and only for what is required."""
         prize = prize_of(self.known, id_)
         ranked = sorted(
             ((self.extra_cost(s), n, s) for n, s in enumerate(self.slots(id_)) if not s.late_s and s.over is None), key=lambda r: r[:2]
         )  # fmt: skip
         for cost, _, slot in ranked:
-            if (prize is not None and cost >= prize) or time.monotonic() > deadline:
+            if prize is not None and cost >= prize:
                 return False
+            if time.monotonic() > deadline and (prize is not None or self.sequences.get(slot.vehicle.id)):
+                continue
             stops = slot.stops()
             route = timed(self.known, slot.vehicle, stops)
             if isinstance(route, Misfit):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from math import inf
 from typing import Literal
 
 import numpy as np
@@ -165,7 +166,9 @@ def _fitted(known: Known, sequences: Mapping[str, tuple], deadline: float) -> Bo
     missing = [id_ for id_ in (*known.jobs, *known.shipments) if id_ not in served]
     required_first = sorted(missing, key=lambda id_: -_want(known, id_))
     for id_ in required_first:
-        if time.monotonic() > deadline:
+        if time.monotonic() > deadline and not (
+            known.problem.vehicles and _want(known, id_) == inf and board.idle
+        ):
             break
         board.put_in(id_, deadline)
     return board
@@ -173,7 +176,7 @@ def _fitted(known: Known, sequences: Mapping[str, tuple], deadline: float) -> Bo
 
 def _want(known: Known, id_: str) -> float:
     prize = prize_of(known, id_)
-    return float("inf") if prize is None else float(prize)
+    return inf if prize is None else float(prize)
 
 
 def _rank(board: Board) -> tuple[int, Fraction]:
