@@ -41,13 +41,20 @@ class CannotPlan(Exception):
     """There is no plan, for the reason in the text."""
 
 
-def compute(conn: Conn, ctx: Context, plan_id: UUID) -> None:
-    """`conn` in autocommit. Leaves the plan proposed or failed."""
+def compute(
+    conn: Conn, ctx: Context, plan_id: UUID, on_progress: Callable[[str], None] = lambda text: None
+) -> None:
+    """`conn` in autocommit. Leaves the plan proposed or failed. `on_progress` hears what the screens are shown."""
+
+    def progress(text: str) -> None:
+        _progress(conn, ctx, plan_id, text)
+        on_progress(text)
+
     p = planning.plan(conn, ctx.site_id, plan_id)
     if p.state != "computing":
         return  # discarded meanwhile, or done by a worker that died just after
     try:
-        base, proposal, difference = propose(conn, ctx, p, lambda text: _progress(conn, ctx, plan_id, text))
+        base, proposal, difference = propose(conn, ctx, p, progress)
     except CannotPlan as e:
         _fail(conn, ctx, plan_id, str(e))
         return

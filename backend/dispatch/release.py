@@ -101,7 +101,7 @@ def promise_of(job: Job, planned: datetime) -> tuple[datetime, datetime]:
 def withdraw(conn: Conn, ctx: Context, route_id: UUID, version: int) -> None:
     """A draft again: its stops stay, its shipment is dissolved. Raises ChangedMeanwhile, Conflict (being loaded), NotFound."""
     route = _held_with_orders(conn, ctx, route_id, version)
-    if route.state != "released":
+    if route.state not in ("released", "loading"):
         raise Conflict(f"{route.number} is {route.state.replace('_', ' ')}, not released.", state=route.state)
     _dissolve(conn, ctx, route)
     conn.execute(
@@ -120,10 +120,9 @@ def withdraw(conn: Conn, ctx: Context, route_id: UUID, version: int) -> None:
 def cancel(conn: Conn, ctx: Context, route_id: UUID, version: int) -> None:
     """Its jobs go to the tray. Raises ChangedMeanwhile, Conflict (something is loaded, or it left), NotFound."""
     route = _held_with_orders(conn, ctx, route_id, version)
-    if route.state not in ("draft", "released"):
-        how = "; unload it first" if route.state == "loading" else ""
-        raise Conflict(f"{route.number} is {route.state.replace('_', ' ')}{how}.", state=route.state)
-    if route.state == "released":
+    if route.state not in ("draft", "released", "loading"):
+        raise Conflict(f"{route.number} is {route.state.replace('_', ' ')}.", state=route.state)
+    if route.state != "draft":
         _dissolve(conn, ctx, route)
     brought = _jobs_of(route)
     conn.execute("delete from delivery_stop where site_id = %s and route_id = %s", [ctx.site_id, route_id])

@@ -10,8 +10,9 @@ import pytest
 
 from backend import maps
 from backend.db import Conn
-from backend.dispatch import moves, planning
+from backend.dispatch import moves, plan_run, planning
 from backend.errors import ChangedMeanwhile, Conflict
+from stowage.parts.roads import Roads as RoadServer
 from tests.backend.dispatch.day import IN_THE_SEA, Day, put
 from tests.conftest import Warehouse
 
@@ -147,7 +148,7 @@ def test_a_driver_gets_the_break_between_the_stops(day: Day) -> None:
     assert pause.planned_leave_at - pause.planned_start_at == timedelta(minutes=30)
 
 
-def test_when_the_road_server_dies_during_planning_the_plan_fails_in_words_and_can_be_tried_again(
+def test_without_a_road_server_there_is_no_plan_and_it_can_be_tried_again(
     day: Day, osrm_url: str, helsinki_map_dir: Path
 ) -> None:
     day.van("VAN-1")
@@ -157,8 +158,39 @@ def test_when_the_road_server_dies_during_planning_the_plan_fails_in_words_and_c
     assert p.state == "failed"
     assert "road server" in (p.problem or "")
     assert "Nothing was changed" in (p.problem or "")
-    assert [j.customer_name for j in day.board().trays.unplanned] == ["Kamppi"]
-    assert day.of("Kamppi").reason is None
+    maps.configure(osrm_url, helsinki_map_dir)
+    assert day.plan().state == "proposed"
+
+
+def test_when_the_road_server_dies_during_planning_nothing_changes(
+    day: Day, helsinki_map_dir: Path, osrm_url: str, tmp_path: Path
+) -> None:
+    day.van("VAN-1")
+    day.job("Kamppi")
+    day.planned()
+    day.job("Kaisa")
+    before = day.board()
+    server = RoadServer(tmp_path, map_dir=helsinki_map_dir)
+    try:
+        maps.configure(server.start(), helsinki_map_dir)
+        with day.conn.transaction():
+            p = planning.start(day.conn, day.ctx(), day.day, limit_s=1)
+        said: list[str] = []
+
+        def dies(text: str) -> None:
+            said.append(text)
+            if text.startswith("driving the plan again"):
+                server.stop()
+
+        plan_run.compute(day.conn, day.ctx("job:delivery_plan"), p.id, on_progress=dies)
+    finally:
+        server.stop()
+    assert any(text.startswith("planning 2 deliveries on 1 vehicle") for text in said)
+    failed = planning.plan(day.conn, day.w.site_id, p.id)
+    assert (failed.state, failed.proposal) == ("failed", None)
+    assert "Nothing was changed" in (failed.problem or "")
+    after = day.board()
+    assert (after.routes, after.trays) == (before.routes, before.trays)
     maps.configure(osrm_url, helsinki_map_dir)
     assert day.plan().state == "proposed"
 

@@ -237,7 +237,7 @@ def test_a_route_that_is_being_loaded_cannot_be_cancelled(day: Day) -> None:
         (c,) = load.manifest(day.conn, day.w.site_id, route.id).cartons
         load.load(day.conn, day.ctx(), route.id, c.sscc, "DOCK-2")
     route = day.route("VAN-1")
-    with pytest.raises(Conflict, match="unload it first"), day.conn.transaction():
+    with pytest.raises(Conflict, match="unload them first"), day.conn.transaction():
         release.cancel(day.conn, day.ctx(), route.id, route.version)
 
 
