@@ -1,7 +1,11 @@
 """What the roads say, by real OSRM servers: central Helsinki, and two little towns without a way between them."""
 
+import http.server
+import json
 import random
+import socket
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -206,8 +210,6 @@ def test_a_road_server_that_dies_is_a_sentence_and_comes_back(
 
 
 def test_a_server_that_hangs_is_given_up(doors: list[Point]) -> None:
-    import socket
-
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(1)
@@ -223,13 +225,59 @@ def test_another_server_than_osrm_is_named(api_without_roads: str) -> None:
 
 @pytest.fixture
 def api_without_roads(tmp_path: Path) -> Iterator[str]:
-    import http.server
-    import threading
-
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
+
+
+@pytest.fixture
+def server_with_a_hole() -> Iterator[str]:
+    """Answers as OSRM does, whose table lacks one way that its /route knows, and one that nobody knows."""
+
+    class Answers(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            service, places = self.path.split("/")[1], self.path.split("/")[4].split("?")[0].split(";")
+            points = [[float(v) for v in place.split(",")] for place in places]
+            snapped = [{"location": p, "distance": 5.0} for p in points]
+            answer: dict[str, object] = {
+                "code": "Ok",
+                "waypoints": snapped,
+                "sources": snapped,
+                "destinations": snapped,
+            }
+            status = 200
+            if service == "table":
+                cells = [[0, 600.4, None], [700.5, 0, 800], [None, 900, 0]]
+                answer |= {"distances": cells, "durations": [[c and c / 10 for c in row] for row in cells]}
+            elif service == "route" and points[0][1] < points[1][1]:
+                legs = [{"distance": 1234.4, "duration": 99.6}]
+                answer["routes"] = [{"legs": legs, "geometry": {"coordinates": points}}]
+            elif service == "route":
+                status, answer = 400, {"code": "NoRoute", "message": "Impossible route between points"}
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def test_what_the_table_does_not_know_is_asked_once_more_before_it_is_estimated(
+    server_with_a_hole: str,
+) -> None:
+    answer = Roads(server_with_a_hole).matrix([Point(60.1, 24.9), Point(60.2, 24.9), Point(60.3, 24.9)])
+    assert answer.matrix.distance_m[0].tolist() == [0, 600, 1234]
+    assert answer.matrix.duration_s[0].tolist() == [0, 60, 100]
+    assert answer.estimated == {(2, 0)}
+    assert answer.matrix.distance_m[2, 0] == pytest.approx(DETOUR * 22_239, rel=0.001)
 
 
 def test_what_the_server_refuses_is_told_in_its_words(osrm_url: str) -> None:

@@ -55,6 +55,7 @@ class Started:
             "STOWAGE_WEB_ROOT": str(screens),
             **more,
         }
+        environment = {k: v for k, v in environment.items() if v}  # "" unsets what is set here
         self.process = subprocess.Popen(
             [sys.executable, "-m", "stowage", "run", "--empty"],
             cwd=REPOSITORY,
@@ -201,6 +202,20 @@ def test_what_dies_is_started_again(start: Callable[..., Started], victim: str) 
     one.read_until("up again")
     assert until(one.answers)
     assert one.program(words) != before
+
+
+@pytest.mark.usefixtures("helsinki_map_dir")
+def test_the_roads_come_up_beside_the_rest_and_again_when_they_die(start: Callable[..., Started]) -> None:
+    one = start(STOWAGE_ROADS_URL="")
+    said = one.read_until("Logs:")
+    if "deliveries can be planned" not in said:
+        one.read_until("deliveries can be planned")
+    assert json.loads(one.get("/api/v1/map")[1])["name"] == "Helsinki"
+    before = one.program("osrm-routed")
+    os.kill(before, signal.SIGKILL)
+    one.read_until("roads     up again")
+    assert one.program("osrm-routed") != before
+    assert len([c for c in one.processes().values() if "osrm-routed" in c]) == 1
 
 
 def test_a_port_in_use_is_said_with_who_uses_it_and_what_to_do(start: Callable[..., Started]) -> None:
