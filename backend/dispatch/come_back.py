@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from backend import counting, ledger, orders, packing, shipping
 from backend.catalog.codes import Resolved, UnknownCode, resolve_code
@@ -27,9 +28,6 @@ from backend.errors import Conflict, Forbidden, Invalid, Unknown
 from backend.ledger import Move, Spot
 from backend.live.announce import announce
 from backend.picking.confirm import outbound_staging
-
-TIME_TO_PLAN = timedelta(hours=1)
-"""A further attempt's window ends at least so much later than now."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +241,7 @@ def _further_attempt(conn: Conn, ctx: Context, r: RoadRoute, job_id: UUID) -> UU
     ).fetchone()
     assert row is not None
     attempt, window_from, window_until, number, customer = row
-    window = next_window(window_from, window_until, ctx.now, zone=zone_of(conn, ctx.site_id))
+    window = next_window(window_from, window_until, ctx.now, zone_of(conn, ctx.site_id))
     next_id = road.another_job(conn, ctx, job_id, attempt=attempt + 1, window=window)
     conn.execute(
         """insert into delivery_job_carton (site_id, job_id, carton_id)
@@ -257,19 +255,16 @@ def _further_attempt(conn: Conn, ctx: Context, r: RoadRoute, job_id: UUID) -> UU
 
 
 def next_window(
-    window_from: datetime, window_until: datetime, now: datetime, *, zone: object
+    window_from: datetime, window_until: datetime, now: datetime, zone: ZoneInfo
 ) -> tuple[datetime, datetime]:
-    """The same hours of the day where the site is, on the next day on which they have not passed; never the same day again."""
-    local_from, local_until = window_from.astimezone(zone), window_until.astimezone(zone)  # type: ignore[arg-type]
-    if local_until - local_from >= timedelta(days=1):  # days wide: the last day's hours
+    """The same hours of the clock where the site is, on the next day on which they have not begun; in UTC."""
+    local_from, local_until = window_from.astimezone(zone), window_until.astimezone(zone)
+    if local_until - local_from >= timedelta(days=1):  # days wide: a day's hours before its end
         local_from = local_until - timedelta(hours=12)
-    days = max(1, (now.astimezone(zone).date() - local_from.date()).days)  # type: ignore[arg-type]
-    while (
-        local_until + timedelta(days=days) < now + TIME_TO_PLAN
-        or (local_from + timedelta(days=days)).date() <= local_from.date()
-    ):
+    days = max(1, (now.astimezone(zone).date() - local_from.date()).days)
+    if local_from + timedelta(days=days) <= now:
         days += 1
-    return local_from + timedelta(days=days), local_until + timedelta(days=days)
+    return tuple((t + timedelta(days=days)).astimezone(UTC) for t in (local_from, local_until))  # type: ignore[return-value]
 
 
 def _ready_again(conn: Conn, ctx: Context, r: RoadRoute, job_id: UUID) -> None:

@@ -138,7 +138,8 @@ def depart(
         raise Forbidden("Only a lead or dispatcher lets an incomplete route leave.", field="anyway")
     if anyway and missing and not reason.strip():
         raise Invalid("Say why it leaves without them.", field="reason")
-    then = replace(ctx, now=road.moment(ctx, occurred_at, None))
+    last_loaded = max((c.loaded_at for c in m.cartons if c.loaded_at is not None), default=None)
+    then = replace(ctx, now=road.moment(ctx, occurred_at, last_loaded))
     if anyway and missing:
         note(conn, then, "departed_anyway", reason.strip(), route_id=route_id,
              evidence={"not_loaded": [c.sscc for c in missing]})  # fmt: skip

@@ -16,7 +16,7 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
-from backend import ledger
+from backend import ledger, telemetry
 from backend.context import Context
 from backend.db import Conn
 from backend.dispatch import etas, tracking
@@ -371,6 +371,7 @@ def leave(conn: Conn, ctx: Context, route_id: UUID) -> None:
             _out_for_delivery(conn, ctx, r, s)
         elif not _is_fetched_on_the_way(conn, ctx.site_id, s.job_id):
             _left_behind(conn, ctx, r, s)
+    telemetry.close_alert(conn, ctx, "left_without_departing", str(route_id))
     note(conn, ctx, "departed", f"{r.label} has left", route_id=route_id)
     etas.refresh(conn, ctx, route_id)
 

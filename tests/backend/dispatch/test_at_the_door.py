@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -252,6 +253,37 @@ def test_nobody_is_there_and_the_second_attempt_is_delivered(conn: Conn, warehou
     assert (in_place(conn, warehouse, "in_transit"), in_place(conn, warehouse, "customer")) == (0, 12)
     assert d.order("Kahvila").state == "shipped"
     books_are_right(conn)
+
+
+HELSINKI = ZoneInfo("Europe/Helsinki")
+
+
+@pytest.mark.parametrize(
+    ("window", "now", "next_"),
+    [
+        (("10.12. 09:00", "10.12. 12:00"), "10.12. 11:00", ("11.12. 09:00", "11.12. 12:00")),
+        (
+            ("10.12. 09:00", "10.12. 12:00"),
+            "11.12. 10:00",
+            ("12.12. 09:00", "12.12. 12:00"),
+        ),  # tried a day late
+        (("10.12. 22:00", "11.12. 02:00"), "11.12. 01:00", ("11.12. 22:00", "12.12. 02:00")),  # over midnight
+        (("10.12. 09:00", "13.12. 18:00"), "12.12. 10:00", ("14.12. 06:00", "14.12. 18:00")),  # days wide
+        (
+            ("24.10. 09:00", "24.10. 12:00"),
+            "24.10. 11:00",
+            ("25.10. 09:00", "25.10. 12:00"),
+        ),  # the clocks go back
+    ],
+)
+def test_a_further_attempt_has_the_same_hours_on_the_next_day(
+    window: tuple[str, str], now: str, next_: tuple[str, str]
+) -> None:
+    def at(text: str) -> datetime:
+        return datetime.strptime(f"2026 {text}", "%Y %d.%m. %H:%M").replace(tzinfo=HELSINKI)
+
+    found = come_back.next_window(at(window[0]), at(window[1]), at(now), HELSINKI)
+    assert [t.astimezone(HELSINKI) for t in found] == [at(t) for t in next_]
 
 
 def test_what_was_never_tried_is_ready_again_once_it_is_unloaded(conn: Conn, warehouse: Warehouse) -> None:

@@ -122,6 +122,25 @@ def test_who_comes_before_the_window_waits_for_it(d: Drive) -> None:
     assert etas(d) == [10, 25, 75]  # 60 + 5 at the door + 10 of the way
 
 
+def test_a_break_is_held_where_it_falls_due_and_is_over_at_the_next_door(d: Drive) -> None:
+    d.conn.execute("update vehicle_shift set break_from = %s, break_until = %s, break_s = 1800",
+                   [d.starts_at + 20 * MINUTE, d.starts_at + 60 * MINUTE])  # fmt: skip
+    d.conn.execute("update delivery_stop set position = position + 1 where position > 1")
+    planned = d.starts_at + 20 * MINUTE
+    d.conn.execute(
+        """insert into delivery_stop (site_id, id, route_id, position, kind, planned_arrival_at, planned_start_at, planned_leave_at)
+           values (%s, gen_random_uuid(), %s, 2, 'break', %s, %s, %s)""",
+        [d.w.site_id, d.route_id, planned, planned, planned + 30 * MINUTE],
+    )
+    d.at(metres_north(DEPOT, 1000), d.starts_at + 5 * MINUTE, speed_kmh=30)
+    assert etas(d) == [10, 60, 75]  # at the door until 15, the break from 20 to 50, ten minutes of way
+    d.stand(d.points["One"], d.starts_at + 10 * MINUTE, 60)
+    d.deliver("One")
+    d.stand(d.points["Two"], d.starts_at + 61 * MINUTE, 60)
+    states = d.conn.execute("select state from delivery_stop order by position").fetchall()
+    assert [s for (s,) in states] == ["done", "done", "arrived", "planned"]
+
+
 def test_stops_in_another_order_are_arrivals_too(d: Drive) -> None:
     d.stand(d.points["Two"], d.starts_at + 15 * MINUTE, 60)
     assert (d.stop("One").state, d.stop("Two").state) == ("planned", "arrived")
