@@ -41,7 +41,7 @@ from pyvrp.exceptions import PenaltyBoundWarning, ScalingWarning
 from pyvrp.IteratedLocalSearch import IteratedLocalSearch, IteratedLocalSearchParams
 from pyvrp.search import OPERATORS, LocalSearch, PerturbationManager, compute_neighbours
 
-from routing.problem import NO_ROAD, IntMatrix, Job, Problem, Vehicle, Window
+from routing.problem import NO_ROAD, Job, Problem, Vehicle, Window
 from routing.repair import Sequences, Stops, allowed, amount
 from routing.schedule import Stop
 
@@ -55,7 +55,6 @@ class Found:
     sequences: Sequences
     cost: int | None
     """In the model's own units, to compare answers of one model; None: some rule is broken."""
-    stopped_early: bool = False
 
 
 class Model:
@@ -65,7 +64,6 @@ class Model:
         self.problem, self.strict = problem, strict
         self.vehicles = [v for v in problem.vehicles if _usable(v)]
         self._scale, self._unit = _cost_units(self.vehicles)
-        self._jobs = {j.id: j for j in problem.jobs}
         self._clients: list[Stop] = []
         self._client_of: dict[str, list[int]] = {}
         self._shipment_of = {s.id: n for n, s in enumerate(problem.shipments)}
@@ -81,7 +79,7 @@ class Model:
         places = len(problem.matrices[0].distance_m)
         self._nowhere = places  # where open routes end
         distances, durations = self._matrices(places)
-        price = self._price(distances, durations)
+        price = self._price()
         locks = _Locks(problem, self.vehicles)
         loads = _Loads(problem, self.vehicles, locks)
         depots: list[Depot] = []
@@ -143,7 +141,7 @@ class Model:
             durations.append(duration)
         return distances, durations
 
-    def _price(self, distances: Sequence[IntMatrix], durations: Sequence[IntMatrix]) -> int:
+    def _price(self) -> int:
         """More than serving one job can cost: a vehicle of its own to the farthest place and back, all shift long."""
         most = 1
         for v in self.vehicles:
@@ -382,7 +380,8 @@ class _Loads:
 
 
 class Until:
-    """When to stop: at the deadline, when nothing was gained for long, when told to, or at `enough`."""
+    """When to stop: at the deadline, when nothing was gained for long, when told to, at the first plan that keeps every rule
+    where that is enough, or where none was found by `give_up_at`."""
 
     def __init__(
         self,
@@ -396,24 +395,19 @@ class Until:
     ) -> None:
         self._deadline, self._patience, self._give_up_at = deadline, patience, give_up_at
         self._first_feasible, self._told, self._on_cost = first_feasible, told, on_cost
-        self._best: int | None = None
-        self._idle = 0
-        self.out_of_patience = False
+        self._best, self._idle = _NO_LIMIT, 0
 
     def __call__(self, best_cost: int) -> bool:
         now = time.monotonic()
-        if best_cost >= _NO_LIMIT:
-            self._idle += 1
-            hopeless = now >= self._give_up_at or self._idle > self._patience
-            return hopeless or now >= self._deadline or (self._told is not None and self._told.is_set())
-        if self._best is None or best_cost < self._best:
+        self._idle += 1
+        if best_cost < self._best:
             self._best, self._idle = best_cost, 0
             if self._on_cost is not None:
                 self._on_cost(best_cost)
-        self._idle += 1
-        self.out_of_patience = self._idle > self._patience
+        found = best_cost < _NO_LIMIT
+        enough = self._first_feasible if found else now >= self._give_up_at
         told = self._told is not None and self._told.is_set()
-        return self._first_feasible or self.out_of_patience or told or now >= self._deadline
+        return enough or told or now >= self._deadline or self._idle > self._patience
 
 
 def _run(data: ProblemData, seed: int, sharp: float, start: Solution | None, until: Until) -> Solution:
@@ -425,15 +419,13 @@ def _run(data: ProblemData, seed: int, sharp: float, start: Solution | None, unt
             local.add_operator(operator(data))
     params = PenaltyParams(min_penalty=0.01, max_penalty=10_000_000.0)
     penalties = PenaltyManager(_first_penalties(data, sharp), params)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PenaltyBoundWarning)
-        first = local(
-            start if start is not None else Solution.make_random(data, rng),
-            CostEvaluator([100_000.0] * data.num_load_dimensions, 100_000.0, 100_000.0),
-            exhaustive=True,
-        )
-        search = IteratedLocalSearch(data, penalties, local, first, IteratedLocalSearchParams())
-        return search.run(until, collect_stats=False, display=False).best
+    first = local(
+        start if start is not None else Solution.make_random(data, rng),
+        CostEvaluator([100_000.0] * data.num_load_dimensions, 100_000.0, 100_000.0),
+        exhaustive=True,
+    )
+    search = IteratedLocalSearch(data, penalties, local, first, IteratedLocalSearchParams())
+    return search.run(until, collect_stats=False, display=False).best
 
 
 def _first_penalties(data: ProblemData, sharp: float) -> tuple[list[float], float, float]:
@@ -477,7 +469,7 @@ def search(
 
     told = threading.Event()
 
-    def run(n: int) -> tuple[Solution, bool]:
+    def run(n: int) -> Solution:
         until = Until(
             deadline, patience, give_up_at=give_up_at, first_feasible=first_feasible, told=told, on_cost=report
         )  # fmt: skip
@@ -485,12 +477,12 @@ def search(
         best = _run(data, seed + 7919 * n, (1000.0, 100.0)[n % 2], begin, until)
         if first_feasible and best.is_feasible():
             told.set()
-        return best, until.out_of_patience
+        return best
 
-    with ThreadPoolExecutor(threads) as pool:
-        runs = list(pool.map(run, range(threads)))
-    best, cost = _best(data, [s for s, _ in runs])
-    return Found(model.sequences(best), cost, all(early for _, early in runs))
+    with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
+        warnings.simplefilter("ignore", PenaltyBoundWarning)
+        best, cost = _best(data, list(pool.map(run, range(threads))))
+    return Found(model.sequences(best), cost)
 
 
 def _best(data: ProblemData, solutions: Sequence[Solution]) -> tuple[Solution, int | None]:

@@ -206,6 +206,12 @@ class Board:
         self.known = known
         self.sequences: Sequences = dict(sequences)
         self._lanes: dict[str, _Lane] = {}
+        self._named = {
+            n
+            for id_ in (*known.jobs, *known.shipments)
+            for j in jobs_of(known, id_)
+            for n in j.vehicles or ()
+        }
 
     def lane(self, vehicle: Vehicle) -> _Lane:
         if vehicle.id not in self._lanes:
@@ -220,16 +226,10 @@ class Board:
     def vehicles(self) -> Iterator[Vehicle]:
         """Those that drive, and one of each kind that does not yet."""
         idle: set[Vehicle] = set()
-        named = {
-            id_
-            for jobs in (self.known.jobs.values(), _ends(self.known))
-            for j in jobs
-            for id_ in j.vehicles or ()
-        }
         for vehicle in self.known.problem.vehicles:
             if vehicle.shift.closes_s < vehicle.shift.opens_s:
                 continue
-            kind = vehicle if vehicle.id in named else replace(vehicle, id="")
+            kind = vehicle if vehicle.id in self._named else replace(vehicle, id="")
             if self.sequences.get(vehicle.id):
                 yield vehicle
             elif kind not in idle:
@@ -279,10 +279,6 @@ class Board:
             present = timed(self.known, vehicle, self.sequences[vehicle.id])
             before = cost_of(vehicle, present) if isinstance(present, Route) else before
         return cost_of(vehicle, route) - before >= prize
-
-
-def _ends(known: Known) -> list[Job]:
-    return [job for s in known.shipments.values() for job in (s.pickup, s.delivery)]
 
 
 class _Lane:

@@ -9,7 +9,7 @@ the engines' models, its line in `repair` or `schedule`, and independently its c
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -153,12 +153,12 @@ def _surely_too_much(problem: Problem) -> bool:
 # --- from sequences to a plan ---------------------------------------------------------------------------------
 
 
-def _fitted(known: Known, sequences: Mapping[str, tuple], deadline: float) -> Board:  # type: ignore[type-arg]
+def _fitted(known: Known, sequences: Sequences, deadline: float) -> Board:
     """Every sequence driveable, and all put in that was left out and fits somewhere."""
     kept: Sequences = {}
     for vehicle in known.problem.vehicles:
         if sequences.get(vehicle.id):
-            stops, _, _ = take_out(known, vehicle, tuple(sequences[vehicle.id]))
+            stops, _, _ = take_out(known, vehicle, sequences[vehicle.id])
             if stops:
                 kept[vehicle.id] = stops
     board = Board(known, kept)
