@@ -8,19 +8,20 @@ of it. Positions count the stops of a route without its breaks (they are placed 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from routing.problem import NO_ROAD, Job, Plan, Problem, Route, Unserved, Vehicle, Violation, Visit
+from routing.problem import Job, Plan, Problem, Route, Unserved, Vehicle, Violation
 from routing.schedule import Known, Line, Stop, Timed, stops_of
+from routing.side_by_side import timed_slots
 
 Ints = npt.NDArray[np.int64]
-NEVER = 1 << 40
+_Times = tuple[tuple[int, int | None], Timed, tuple[int, ...]]
+"""Position (a shipment has two), times, and by how much the load is too much."""
 
 
 @dataclass(frozen=True)
@@ -271,9 +272,33 @@ class _Board:
         saved = _Used(0, 0, 0)
         if self.now_on is not None:
             saved = self._used(self.now_on, self.before).minus(self._used(self.now_on, self.without))
-        for vehicle in self.known.problem.vehicles:
+        vehicles = self.known.problem.vehicles
+        for vehicle, found in zip(vehicles, self._timed(vehicles), strict=True):
             base = self._used(vehicle.id, self.without).plus(saved)
-            yield from self._on(vehicle, base)
+            barred = self._barred(vehicle, self.without[vehicle.id])
+            for position, timed, over in found:
+                yield self._tried(vehicle, position, timed, base, barred, over)
+
+    def _timed(self, vehicles: Sequence[Vehicle]) -> Iterator[Iterable[_Times]]:
+        if self.shipment is not None:
+            yield from (self._pairs_timed(vehicle) for vehicle in vehicles)
+            return
+        job = self.known.jobs[self.job_id]
+        lines = [Line.of(self.known, v, self.without[v.id]) for v in vehicles]
+        for line, found in zip(lines, timed_slots(self.known, lines, job), strict=True):
+            over = _over_loads(self.known, line.vehicle, line.stops, job)
+            yield [
+                ((at, None), timed or self._one(line.vehicle, at, None).timed(), over[at])
+                for at, timed in enumerate(found)
+            ]
+
+    def _pairs_timed(self, vehicle: Vehicle) -> Iterator[_Times]:
+        for position, drop in _pairs(self.without[vehicle.id]):
+            line = self._one(vehicle, position, drop)
+            yield (position, drop), line.timed(), _over_load(self.known, vehicle, line.stops)
+
+    def _one(self, vehicle: Vehicle, position: int, drop: int | None) -> Line:
+        return Line.of(self.known, vehicle, self.with_it(self.without[vehicle.id], position, drop))
 
     def ways(self, tried: _Tried) -> Iterator[tuple[tuple[Need, ...], int]]:
         """What would make one slot break nothing, and when service would begin: as it comes, or by moving the job's window."""
@@ -285,7 +310,7 @@ class _Board:
         if self.shipment is not None or not (slot.late_s or slot.overtime_s or tried.timed.missed_breaks):
             return
         job = self.known.jobs[self.job_id]
-        line = Line.of(self.known, vehicle, self.with_it(self.without[vehicle.id], slot.position, None))
+        line = self._one(vehicle, slot.position, None)
         own = line.windows[slot.position]
         for earliest, latest in line.leeway(slot.position):
             for opens, closes in self.known.windows(job):
@@ -336,31 +361,6 @@ class _Board:
             return _Used(0, 0, 0)
         route = Line.of(self.known, self.known.vehicles[vehicle], stops[vehicle]).timed().route
         return _Used.of(self.known.vehicles[vehicle], route)
-
-    def _on(self, vehicle: Vehicle, base: _Used) -> Iterator[_Tried]:
-        stops = self.without[vehicle.id]
-        barred = self._barred(vehicle, stops)
-        if self.shipment is not None:
-            for position, drop in _pairs(stops):
-                together = self.with_it(stops, position, drop)
-                timed = Line.of(self.known, vehicle, together).timed()
-                yield self._tried(
-                    vehicle, (position, drop), timed, base, barred, _over_load(self.known, vehicle, together)
-                )
-            return
-        job = self.known.jobs[self.job_id]
-        line = Line.of(self.known, vehicle, stops)
-        found = (
-            _side_by_side(self.known, line, job)
-            if _simple(self.known, line, job)
-            else (
-                Line.of(self.known, vehicle, self.with_it(stops, at, None)).timed()
-                for at in range(len(stops) + 1)
-            )
-        )
-        over = _over_loads(self.known, vehicle, stops, job)
-        for position, timed in enumerate(found):
-            yield self._tried(vehicle, (position, None), timed, base, barred, over[position])
 
     def _tried(
         self, vehicle: Vehicle, position: tuple[int, int | None], timed: Timed, base: _Used, barred: list[Violation],
@@ -512,111 +512,3 @@ def _padded(load: Sequence[int], dimensions: int) -> tuple[int, ...]:
 
 def _amount(load: Sequence[int], dimension: int) -> int:
     return load[dimension] if dimension < len(load) else 0
-
-
-def _simple(known: Known, line: Line, job: Job) -> bool:
-    """Nothing has to be chosen: no breaks, and no later window that may make the route shorter."""
-    vehicle = line.vehicle
-    if vehicle.breaks:
-        return False
-    single = len(known.windows(job)) == 1 and all(len(w) == 1 for w in line.windows)
-    return single or (vehicle.cost_per_h <= 0 and vehicle.max_duration_s is None)
-
-
-def _side_by_side(known: Known, line: Line, job: Job) -> Iterator[Timed]:
-    """What `Line.timed` says of the line with the job at each position, of all positions at once; the routes hold the
-    job's own visit only. Arrays are [step, slot]: forward, back from the end, and forward again from the latest departure."""
-    vehicle, count = line.vehicle, len(line.stops)
-    slot, step = np.arange(count + 1)[None, :], np.arange(count + 1)[:, None]
-    mine = step == slot
-    base = np.clip(step - (step > slot), 0, max(count - 1, 0))
-    matrix = known.problem.matrices[vehicle.profile]
-    leg_m = _legs(line, matrix.distance_m, job)
-    leg_s = _legs(line, matrix.duration_s, job)
-    blocked = (leg_m == NO_ROAD) | (leg_s == NO_ROAD)
-    leg_m[blocked] = leg_s[blocked] = 0
-
-    own = known.windows(job)
-    width = max([len(own), *(len(w) for w in line.windows)])
-    # Windows from the first to the last; a stop with fewer has some that nothing can meet before its first.
-    shut = (-NEVER, -NEVER)
-    table = np.array([[*([shut] * (width - len(w))), *w] for w in (*line.windows, own)], np.int64)
-    pick = np.where(mine, count, base)
-    opens, closes = table[pick, :, 0], table[pick, :, 1]
-    service = np.array([*line.service_s, job.service_s], np.int64)[pick]
-    leaves = np.full(count + 1, line.opens_s, np.int64)
-    reloads = [at for at, s in enumerate(line.stops) if s.kind == "reload"]
-    ends_of_trips = [*reloads, count]
-    leaves[: ends_of_trips[0] + 1] = max(line.opens_s, job.release_s)
-    for reload, end in pairwise(ends_of_trips):
-        later = slice(reload + 1, end + 1)
-        opens[reload, later, -1] = np.maximum(opens[reload, later, -1], job.release_s - vehicle.reload_s)
-
-    def forward(leaves: Ints) -> tuple[Ints, Ints, Ints]:
-        arrivals = np.empty((count + 1, count + 1), np.int64)
-        starts = np.empty_like(arrivals)
-        now = leaves
-        for at in range(count + 1):
-            arrive = now + leg_s[at]
-            if width == 1:
-                start = np.maximum(arrive, opens[at, :, 0])
-            else:
-                start = arrive
-                for w in range(width - 1, -1, -1):
-                    shuts = closes[at, :, w]
-                    start = np.where(arrive <= shuts, np.maximum(arrive, opens[at, :, w]), start)
-            arrivals[at], starts[at] = arrive, start
-            now = start + service[at]
-        return arrivals, starts, now + leg_s[count + 1]
-
-    _, first, ends = forward(leaves)
-    by = ends - leg_s[count + 1]
-    last = np.maximum(closes[:, :, -1], first)
-    for at in range(count, -1, -1):
-        by = by - service[at]
-        start = np.minimum(by, last[at])
-        for w in range(width - 2, -1, -1):
-            start = np.where(by >= opens[at, :, w + 1], start, np.minimum(by, closes[at, :, w]))
-        by = start - leg_s[at]
-    arrivals, starts, ends = forward(by)
-    late = starts - closes[:, :, -1]
-
-    metres = leg_m.sum(axis=0).tolist()
-    here = np.arange(count + 1)
-    arrive, start = arrivals[here, here].tolist(), starts[here, here].tolist()
-    lates: list[dict[str, int]] = [{} for _ in range(count + 1)]
-    for at, position in zip(*(x.tolist() for x in np.nonzero(late > 0)), strict=True):
-        id_ = job.id if at == position else line.stops[at - (at > position)].id
-        lates[position][id_] = max(lates[position].get(id_, 0), int(late[at, position]))
-    barred: list[tuple[str | None, ...]] = [()] * (count + 1)
-    for at, position in zip(*(x.tolist() for x in np.nonzero(blocked)), strict=True):
-        after = [*line.stops[:position], Stop("job", job.id), *line.stops[position:]]
-        barred[position] += (after[at].id if at <= count else None,)
-    closes_s, longest, farthest = vehicle.shift.closes_s, vehicle.max_duration_s, vehicle.max_distance_m
-    for at, (left, end) in enumerate(zip(by.tolist(), ends.tolist(), strict=True)):
-        visit = Visit("job", job.id, arrive[at], start[at], start[at] + job.service_s)
-        yield Timed(
-            Route(vehicle.id, left, end, (visit,), metres[at]),
-            lates[at],
-            max(0, end - closes_s),
-            0 if longest is None else max(0, end - left - longest),
-            0 if farthest is None else max(0, metres[at] - farthest),
-            (),
-            barred[at],
-        )
-
-
-def _legs(line: Line, matrix: Ints, job: Job) -> Ints:
-    """[step, slot]: of each leg of the line with the job at each position; the last step leads to the end."""
-    count, end = len(line.stops), line.vehicle.end
-    way = [line.vehicle.start, *line.places]
-    onward = line.places if end is None else [*line.places, end]
-    old = np.zeros(count + 1, np.int64)
-    old[: len(onward)] = matrix[way[: len(onward)], onward]
-    slot, step = np.arange(count + 1)[None, :], np.arange(count + 2)[:, None]
-    legs: Ints = old[np.clip(step - (step > slot), 0, count)]
-    here = np.arange(count + 1)
-    legs[here, here] = matrix[way, job.location]
-    legs[here + 1, here] = 0
-    legs[here[: len(onward)] + 1, here[: len(onward)]] = matrix[job.location, onward]
-    return legs

@@ -270,15 +270,15 @@ class Line:
         before = sum(1 << at for at, b in enumerate(pauses) if leaves >= b.window.opens_s + b.duration_s)
         labels = {before: _Label(0, leaves, leaves, leaves, -1, ())}
         trace = [labels]
-        ways = [
-            [(has, order, [pauses[b] for b in order]) for has, order in _ways(len(pauses), had)]
+        steps = [
+            [(has, order, [pauses[b] for b in order]) for has, order in ways(len(pauses), had)]
             for had in range(1 << len(pauses))
         ]
         for at, leg in enumerate(self.leg_s):
             reached: dict[int, _Label] = {}
             last = at == len(self.stops)
-            for had, label in labels.items():
-                for has, order, taken in ways[had]:
+            for had, label in sorted(labels.items()):
+                for has, order, taken in steps[had]:
                     arrive = _gap(label.leave, leg, taken) if taken else label.leave + leg
                     if arrive is None:
                         continue
@@ -327,15 +327,15 @@ class Line:
             after = [b.window.closes_s for at, b in enumerate(pauses) if not mask >> at & 1]
             labels[mask] = min([end, *after])
         trace = list[dict[int, int]]()
-        ways = [
-            [(had, [pauses[b] for b in order]) for had, order in _ways_back(len(pauses), has)]
+        steps = [
+            [(had, [pauses[b] for b in order]) for had, order in ways_back(len(pauses), has)]
             for has in range(1 << len(pauses))
         ]
         for at in range(len(self.stops), -1, -1):
             reached: dict[int, int] = {}
             leg = self.leg_s[at]
             for has, by in labels.items():
-                for had, taken in ways[has]:
+                for had, taken in steps[has]:
                     leave = _gap_back(by, leg, taken) if taken else by - leg
                     if leave is None:
                         continue
@@ -370,6 +370,10 @@ class Line:
 
     def _shortest(self, best: _Run, pauses: Sequence[Break], windows: Sequence[Windows]) -> _Run:
         """Ending later may be shorter: a stop waits for its next window, or a break is had before leaving."""
+        if all(len(w) == 1 for w in windows):  # then at least it is no longer than without any break
+            unbroken = self._run(self.opens_s, (), windows)
+            if best.end - best.leaves <= unbroken.end - self._latest(unbroken.end, (), windows):
+                return best
         end_by = max(best.end, self.vehicle.shift.closes_s)
         for leaves in self._departures(pauses):
             if best.end - best.leaves <= self._least(max(leaves, best.leaves), best.end, pauses):
@@ -465,7 +469,7 @@ class _Run:
 
 
 @lru_cache(maxsize=256)
-def _ways(count: int, had: int) -> tuple[tuple[int, tuple[int, ...]], ...]:
+def ways(count: int, had: int) -> tuple[tuple[int, tuple[int, ...]], ...]:
     """What one leg can add to the breaks already taken: the set after it, and the order on it."""
     left = [b for b in range(count) if not had >> b & 1]
     return tuple(
@@ -476,7 +480,7 @@ def _ways(count: int, had: int) -> tuple[tuple[int, tuple[int, ...]], ...]:
 
 
 @lru_cache(maxsize=256)
-def _ways_back(count: int, has: int) -> tuple[tuple[int, tuple[int, ...]], ...]:
+def ways_back(count: int, has: int) -> tuple[tuple[int, tuple[int, ...]], ...]:
     taken = [b for b in range(count) if has >> b & 1]
     return tuple(
         (has & ~sum(1 << b for b in order), order)
