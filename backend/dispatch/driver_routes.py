@@ -719,12 +719,10 @@ def follow_delivery(
     token: Annotated[str, Field(max_length=200)], conn: Db, request: Request, response: Response
 ) -> Tracking:
     """No log-in. 404: no such link; 410: the delivery is over."""
-    address = request.client.host if request.client else ""
-    guesses.check(address)
     try:
         found = tracking.follow(conn, token, datetime.now(UTC))
     except NotFound:
-        guesses.wrong(address)
+        guesses.wrong(request.client.host if request.client else "")
         raise
     response.headers.update(
         {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}

@@ -23,6 +23,8 @@ from backend.db import Conn
 from backend.errors import Gone, NotFound, TooManyTries
 
 GRACE = timedelta(hours=2)
+AT_THE_LONGEST = timedelta(days=14)
+"""After its window a link ends, whatever became of the delivery."""
 SPREAD_BEFORE, SPREAD_AFTER = timedelta(minutes=10), timedelta(minutes=20)
 ROUND_TO_S = 300
 STALE = timedelta(minutes=2)
@@ -111,7 +113,7 @@ def follow(conn: Conn, token: str, now: datetime) -> dict[str, Any]:
     with conn.cursor(row_factory=class_row(_Job)) as cur:
         job = cur.execute(
             """select j.site_id, j.id, j.state, j.customer_name, o.ship_to->>'name' as contact, j.lat, j.lon, j.window_from,
-                      j.window_until, t.expires_at, p.outcome, p.occurred_at as outcome_at, s.route_id, s.id as stop_id
+                      j.window_until, least(coalesce(t.expires_at, j.finished_at + %s), j.window_until + %s) as expires_at, p.outcome, p.occurred_at as outcome_at, s.route_id, s.id as stop_id
                from tracking_link t join delivery_job j on j.site_id = t.site_id and j.id = t.job_id
                     join sales_order o on o.site_id = j.site_id and o.id = j.order_id
                     left join delivery_proof p on p.site_id = j.site_id and p.job_id = j.id
@@ -120,7 +122,7 @@ def follow(conn: Conn, token: str, now: datetime) -> dict[str, Any]:
                                        where x.site_id = j.site_id and x.job_id = j.id and x.kind = 'delivery' and x.state <> 'skipped'
                                        order by x.id desc limit 1) s on true
                where t.token_hash = %s""",
-            [_hash(token)],
+            [GRACE, AT_THE_LONGEST, _hash(token)],
         ).fetchone()
     if job is None:
         raise NotFound("There is no such delivery. Check that the whole link was copied.")
@@ -204,24 +206,22 @@ def _rounded(at: datetime) -> datetime:
 
 
 class Guesses:
-    """Wrong tokens from one address in the last minute; guessing 192 bits is hopeless, and costs us nothing this way."""
+    """Wrong tokens from one address in the last minute. Only who guesses is slowed down: behind one proxy stand many customers."""
 
     def __init__(self, at_most: int = 30, within_s: float = 60.0, remember: int = 10_000) -> None:
         self._at_most, self._within_s, self._remember = at_most, within_s, remember
         self._wrong: dict[str, deque[float]] = {}
         self._lock = Lock()
 
-    def check(self, address: str) -> None:
-        """Raises TooManyTries."""
-        with self._lock:
-            recent = self._wrong.get(address)
-            while recent and recent[0] < time.monotonic() - self._within_s:
-                recent.popleft()
-            if recent and len(recent) >= self._at_most:
-                raise TooManyTries("Too many links that do not exist; wait a minute.")
-
     def wrong(self, address: str) -> None:
+        """One more. Raises TooManyTries."""
+        now = time.monotonic()
         with self._lock:
             if len(self._wrong) >= self._remember:
                 self._wrong.clear()
-            self._wrong.setdefault(address, deque(maxlen=self._at_most)).append(time.monotonic())
+            recent = self._wrong.setdefault(address, deque(maxlen=self._at_most))
+            while recent and recent[0] < now - self._within_s:
+                recent.popleft()
+            if len(recent) >= self._at_most:
+                raise TooManyTries("Too many links that do not exist; wait a minute.")
+            recent.append(now)

@@ -307,7 +307,7 @@ def test_the_van_is_shown_only_on_its_way_to_this_customer(api: Api, d: Drive) -
 def test_the_link_ends_with_the_delivery_and_a_short_grace(api: Api, d: Drive) -> None:
     token = link_of(api, d, "Bo Berg")
     d.leave()
-    assert seen(api, token)["expires_at"] is None
+    assert seen(api, token)["outcome"] is None
     d.now = datetime.now(UTC) - tracking.GRACE + timedelta(minutes=5)
     d.fail("Bo Berg", "nobody_there")
     assert (seen(api, token)["outcome"], seen(api, token)["state"]) == ("nobody_there", "nobody_there")
@@ -337,8 +337,23 @@ def test_only_the_hash_of_a_token_is_kept_and_ended_links_leave_the_outbox(api: 
     ] == []
 
 
-def test_guessing_links_is_slowed_down(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guessing_links_is_slowed_down_and_customers_are_not(
+    api: Api, d: Drive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = link_of(api, d, "Bo Berg")
     monkeypatch.setattr(driver_routes, "guesses", tracking.Guesses(at_most=5))
-    del api.headers["Authorization"]
     answers = [api.get(f"/api/v1/tracking/{new_id().hex}").status_code for _ in range(7)]
     assert answers == [404] * 5 + [429] * 2
+    assert seen(api, token)["first_name"] == "Bo"
+
+
+def test_a_link_ends_also_where_nothing_became_of_the_delivery(api: Api, d: Drive) -> None:
+    token = link_of(api, d, "Bo Berg")
+    d.conn.execute(
+        "update delivery_job set state = 'cancelled', finished_at = now() where customer_name = 'Bo Berg'"
+    )
+    assert seen(api, token)["state"] == "cancelled"
+    d.conn.execute(
+        "update delivery_job set finished_at = now() - interval '3 hours' where customer_name = 'Bo Berg'"
+    )
+    assert api.get(f"/api/v1/tracking/{token}").status_code == 410
