@@ -118,6 +118,8 @@ def propose(
     count = len(asked.jobs) + len(asked.shipments)
     progress(f"planning {count} deliveries on {len(asked.vehicles)} vehicles")
     found = _solve(s, asked, bonds, float(p.asked["limit_s"]), progress)
+    driven = tuple(s.as_driven(r) for r in found.routes)
+    found = replace(found, routes=driven, cost=s.cost(driven))
     progress("driving the plan again, to check it")
     broken = routing.check(asked, found)
     if broken:

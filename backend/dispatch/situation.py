@@ -30,12 +30,14 @@ from routing import problem as words
 from routing.geo import Point, straight_m
 from routing.problem import HORIZON_S, NO_ROAD, Matrix, Problem, Window
 from routing.roads import RoadMatrix, RoadsDown, RoadsRefused, Snap
-from routing.schedule import Stop, Timed, timed
+from routing.schedule import Stop, Timed, stops_of, timed
 
 CENT = 1000
 """Cost units a cent, so that a metre's and a second's share are whole enough."""
 FRESH = timedelta(minutes=10)
 TAKE_OVER_S, TAKE_OVER_CARTON_S = 120, 30
+HERE = "here"
+"""Where a van on the road is now, as a stop that it cannot leave later."""
 DETOUR, METRES_A_S = 1.4, 8.0
 
 
@@ -98,7 +100,24 @@ class Situation:
         return found
 
     def timed(self, label: str, stops: Sequence[Stop]) -> Timed:
-        return timed(self.problem, self.vehicle(label), stops)
+        """A van at the depot leaves as late as it may; one on the road drives on at once, and waits where it has to."""
+        vehicle = self.vehicle(label)
+        found = timed(self.problem, vehicle, stops)
+        if not self.vans[label].on_the_road or not stops:
+            return found
+        opens = vehicle.shift.opens_s
+        here = words.Job(HERE, vehicle.start, windows=(Window(opens, opens),))
+        pinned = replace(self.problem, jobs=(*self.problem.jobs, here))
+        at_once = timed(pinned, vehicle, [Stop("job", HERE), *stops])
+        if found.feasible and not at_once.feasible:
+            return found  # the driver rests first
+        visits = tuple(v for v in at_once.route.visits if v.id != HERE)
+        return replace(at_once, route=replace(at_once.route, visits=visits))
+
+    def as_driven(self, route: words.Route) -> words.Route:
+        if not self.vans[route.vehicle].on_the_road:
+            return route
+        return self.timed(route.vehicle, stops_of(route.visits)).route
 
     def is_guess(self, start: int, end: int) -> bool:
         return self.straight or (start, end) in self.roads.estimated

@@ -276,6 +276,32 @@ def test_planning_again_keeps_what_is_done_and_what_is_aboard(day: Day) -> None:
     assert van_1.state == "under_way"
 
 
+def test_a_van_on_the_road_drives_on_at_once_and_waits_where_it_has_to(day: Day) -> None:
+    day.van("VAN-1", break_s=1800, break_from="11:00", break_until="12:00")
+    packed(day, "Kamppi", window_until=day.at("12:00").isoformat())
+    packed(day, "Kaisa", window_from=day.at("13:00").isoformat(), window_until=day.at("14:00").isoformat())
+    day.planned()
+    assert day.route("VAN-1").starts_at > day.at(
+        "10:00"
+    )  # at the depot it leaves late: nobody waits on the road
+    day.conn.execute(
+        "update delivery_route set starts_at = %s where id = %s", [day.at("08:30"), day.route("VAN-1").id]
+    )
+    released(day, "VAN-1")
+    drive_off(day, "VAN-1")
+    day.now = day.at("08:35")
+    packed(day, "Station")
+    day.planned()
+    route = day.route("VAN-1")
+    assert day.names(route) == ["Kamppi", "break", "Kaisa"]
+    first, pause, last = route.stops
+    assert day.now < first.planned_start_at < day.at("08:50")
+    assert pause.planned_start_at == day.at("11:00")
+    assert pause.planned_leave_at - pause.planned_start_at == timedelta(minutes=30)
+    assert (last.planned_start_at, last.late_s) == (day.at("13:00"), 0)
+    assert last.planned_arrival_at <= day.at("11:45")
+
+
 def test_goods_aboard_are_brought_even_when_they_are_late(day: Day) -> None:
     day.van("VAN-1")
     packed(day, "Kamppi", window_from=day.at("08:00").isoformat(), window_until=day.at("09:00").isoformat())
