@@ -1,0 +1,420 @@
+"""The dispatcher's board in a real browser, 1440 x 900, over the real API, planner and streets: drag, keys, two dispatchers,
+trays, a plan with its difference, and a browser that cannot draw maps."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from backend.app import create_app
+from backend.auth.principals import hash_password
+from backend.context import Context
+from backend.db import Conn
+from backend.dispatch import plan_run
+from backend.ids import new_id
+from stowage.parts import PartFailed
+from stowage.parts.node import build_screens
+from tests.conftest import Warehouse, missing, tool
+from tests.screens import delivery_day as deliveries
+from tests.screens.delivery_day import DeliveryDay, at
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).parents[2]
+PLAIN = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
+SHOTS = os.environ.get("STOWAGE_TEST_SHOTS")
+
+
+@pytest.fixture(scope="module")
+def web_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    log = tmp_path_factory.mktemp("npm") / "npm.log"
+    try:
+        return build_screens(ROOT / "dashboards", log)
+    except PartFailed as e:
+        missing("the built screens", f"{e} (see {log})")
+        raise
+
+
+def chromium() -> str:
+    return tool("chromium", "chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser")
+
+
+@pytest.fixture(scope="module")
+def browsers() -> Iterator[dict[bool, Browser]]:
+    """With WebGL in software, and (False) without any."""
+    with sync_playwright() as playwright:
+        drawing = [*PLAIN, "--enable-unsafe-swiftshader"]
+        blind = [*PLAIN, "--disable-3d-apis"]
+        both = {
+            draws: playwright.chromium.launch(executable_path=chromium(), args=args)
+            for draws, args in ((True, drawing), (False, blind))
+        }
+        yield both
+        for browser in both.values():
+            browser.close()
+
+
+@dataclass
+class Office:
+    """The application, two dispatchers, and a planned day with something in every tray."""
+
+    base: str
+    sessions: dict[str, dict[str, Any]]
+    conn: Conn
+    ctx: Context
+    day: DeliveryDay
+
+    def board(self) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {self.sessions['dora']['token']}"}
+        answer = httpx.get(
+            f"{self.base}/api/v1/delivery-board", params={"day": str(self.day.day)}, headers=headers
+        )
+        assert answer.is_success, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def where(self, customer: str) -> tuple[str, int] | None:
+        """The vehicle and place of a customer's delivery."""
+        for route in self.board()["routes"]:
+            for n, stop in enumerate(s for s in route["stops"] if s["job"]):
+                if stop["job"]["customer_name"] == customer:
+                    return route["vehicle"]["code"], n + 1
+        return None
+
+
+@pytest.fixture
+def office(
+    database_url: str,
+    conn: Conn,
+    warehouse: Warehouse,
+    web_root: Path,
+    helsinki: None,
+    helsinki_map_dir: Path,
+) -> Iterator[Office]:
+    ctx = Context("user:test", warehouse.site_id, datetime.now(UTC), str(new_id()))
+    for name in ("dora", "dan"):
+        conn.execute(
+            """insert into app_user (id, username, name, password_hash, roles, site_id)
+               values (%s, %s, %s, %s, array['dispatcher'], %s)""",
+            [new_id(), name, f"{name.title()} Dispatcher", hash_password("a good password"), ctx.site_id],
+        )
+    date = deliveries.tomorrow()
+    wanted = deliveries.customers(helsinki_map_dir, 16)
+    day = deliveries.delivery_day(
+        conn, ctx, warehouse.customer_id, wanted[:13], vans=3, day=date, max_weight_g=90_000
+    )
+    morning, evening = at(date, 8), at(date, 16)
+    for customer, number, opens, closes, weight in (
+        (wanted[13], "WEB-2001", morning, evening, 900_000),
+        (wanted[14], "WEB-2002", at(date, 5), at(date, 5.5), 9000),
+        (deliveries.Customer("Island Hut", "Suomenlinna C 1", 60.1454, 24.9881), "WEB-2003", morning, evening, 900),
+    ):  # fmt: skip
+        deliveries.job(
+            conn, ctx, warehouse.customer_id, customer, opens, closes, number=number, weight_g=weight
+        )
+    deliveries.job(
+        conn, ctx, warehouse.customer_id, None, morning, evening, number="WEB-2004", name="Lost Parcel",
+        address="Nowhere Lane 99",
+    )  # fmt: skip
+    deliveries.plan_now(conn, ctx, date, limit_s=0.5)
+    deliveries.job(
+        conn, ctx, warehouse.customer_id, wanted[15], morning, evening, number="WEB-2005", weight_g=2000
+    )
+    deliveries.draw_lines(conn, ctx)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(database_url, web_root=web_root), host="127.0.0.1", port=0, log_level="warning"
+        )
+    )
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.02)
+    base = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    sessions = {}
+    for name in ("dora", "dan"):
+        login = httpx.post(
+            f"{base}/api/v1/auth/login", json={"username": name, "password": "a good password"}
+        )
+        sessions[name] = login.json()
+    yield Office(base, sessions, conn, ctx, day)
+    server.should_exit = True
+    thread.join(10)
+
+
+class Desk:
+    """A dispatcher before the board; remembers everything that went wrong on the page."""
+
+    def __init__(self, browser: Browser, office: Office, who: str = "dora", language: str = "en") -> None:
+        self.office = office
+        self.context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
+        self.context.set_default_timeout(20_000)
+        session = json.dumps(json.dumps(office.sessions[who]))
+        self.context.add_init_script(
+            f"localStorage.setItem('stowage.language', '{language}'); localStorage.setItem('stowage.session', {session})"
+        )
+        self.page: Page = self.context.new_page()
+        self.wrong: list[str] = []
+        # What the software renderer says of its own speed is no fault of the page.
+        self.page.on(
+            "console",
+            lambda m: (
+                self.wrong.append(m.text)
+                if m.type in ("error", "warning") and "GL Driver Message" not in m.text
+                else None
+            ),
+        )
+        self.page.on("pageerror", lambda e: self.wrong.append(str(e)))
+        self.page.goto(f"{office.base}/dispatch?day={office.day.day}")
+        self.page.locator("[data-route]").first.wait_for()
+
+    def lane(self, vehicle: str) -> Locator:
+        return self.page.locator("[data-route]", has_text=vehicle)
+
+    def lift(self, what: Locator) -> None:
+        """Takes it, and waits until every slot says what it means."""
+        box = what.bounding_box()
+        assert box is not None
+        self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        self.page.mouse.down()
+        self.page.mouse.move(box["x"] + box["width"] / 2 + 9, box["y"] + 6, steps=3)
+        self.page.locator("[data-slot-mark]").first.wait_for(state="attached")
+
+    def over(self, mark: Locator) -> None:
+        box = mark.bounding_box()
+        assert box is not None
+        self.page.mouse.move(box["x"] + 1, box["y"] + 20, steps=4)
+
+    def shot(self, name: str) -> None:
+        if SHOTS:
+            self.page.screenshot(path=str(Path(SHOTS) / f"dispatch-{name}.png"))
+
+
+@dataclass
+class Chosen:
+    """A delivery that fits another vehicle, too."""
+
+    vehicle: str
+    customer: str
+    job_id: str
+    other: str
+
+
+def chosen(office: Office) -> Chosen:
+    board = office.board()
+    codes = {r["id"]: r["vehicle"]["code"] for r in board["routes"]}
+    headers = {"Authorization": f"Bearer {office.sessions['dora']['token']}"}
+    for route in board["routes"]:
+        for job in (s["job"] for s in route["stops"] if s["job"]):
+            answer = httpx.get(
+                f"{office.base}/api/v1/delivery-jobs/{job['id']}/slots",
+                params={"day": str(office.day.day)},
+                headers=headers,
+            )
+            for slot in answer.json()["slots"]:
+                if slot["route_id"] != route["id"] and not slot["violations"]:
+                    return Chosen(
+                        codes[route["id"]], job["customer_name"], job["id"], codes[slot["route_id"]]
+                    )
+    raise AssertionError("the day is so that two vans drive, and each has room for one more")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_board_opens_with_map_timeline_lists_and_trays(
+    office: Office, browsers: dict[bool, Browser], language: str
+) -> None:
+    desk = Desk(browsers[True], office, language=language)
+    page = desk.page
+    page.locator("[data-ready]").wait_for(timeout=60_000)
+    expect(page.locator("#content")).to_contain_text("OpenStreetMap")
+    stops = sum(1 for r in office.board()["routes"] for s in r["stops"] if s["job"])
+    expect(page.locator("[data-block]")).to_have_count(stops)
+    text = page.locator("#content").inner_text()
+    assert not re.search(r"\b(?:reason|tray|slot|plan|measure|route_state)\.[a-z_]+\b", text)
+    if language == "zh":
+        assert "未排" in text
+        assert "调度" in text
+    desk.shot(f"open-{language}")
+    # Selected in the timeline: the list shows the route, the stop is marked in both.
+    page.locator("[data-block]").first.click()
+    customer = page.locator("[data-stop][data-chosen]")
+    expect(customer).to_have_count(1)
+    assert customer.get_attribute("data-stop") == page.locator("[data-block]").first.get_attribute(
+        "data-block"
+    )
+    assert desk.wrong == []
+    desk.context.close()
+
+
+def test_a_stop_is_dragged_onto_another_vehicle(office: Office, browsers: dict[bool, Browser]) -> None:
+    one = chosen(office)
+    desk = Desk(browsers[True], office)
+    desk.lift(desk.page.locator(f"[data-block='{one.job_id}']"))
+    good = desk.lane(one.other).locator("[data-slot-mark=good], [data-slot-mark=best]").first
+    desk.over(good)
+    # What it means is said while dragging, and the list shows every slot of the vehicle under the pointer.
+    expect(
+        desk.page.get_by_text("All promises kept").or_(desk.page.get_by_text("Best place"))
+    ).to_be_visible()
+    expect(desk.page.locator("[data-list] [data-slot]").first).to_contain_text("km")
+    desk.shot("drag")
+    version = desk.lane(one.other).get_attribute("data-version")
+    desk.page.mouse.up()
+    expect(desk.lane(one.other)).not_to_have_attribute("data-version", version or "")
+    found = office.where(one.customer)
+    assert found is not None
+    assert found[0] == one.other
+    assert desk.wrong == []
+    desk.context.close()
+
+
+def test_a_slot_that_breaks_a_promise_is_asked_about_and_one_that_cannot_be_is_refused(
+    office: Office, browsers: dict[bool, Browser]
+) -> None:
+    vehicle = chosen(office).vehicle
+    desk = Desk(browsers[True], office)
+    page = desk.page
+    # Nothing that is too heavy may be put anywhere.
+    heavy = page.locator("[data-job]", has_text="900 kg")
+    desk.lift(heavy)
+    desk.over(desk.lane(vehicle).locator("[data-slot-mark=forbidden]").first)
+    expect(page.get_by_text("Not possible")).to_be_visible()
+    page.mouse.up()
+    expect(page.get_by_role("alert")).to_contain_text("stays where it is")
+    expect(page.get_by_role("alert")).to_contain_text("more than it can")
+    page.get_by_role("button", name="Close", exact=True).click()
+    # A window that is over breaks a promise; a dispatcher may do it on purpose.
+    early = page.locator("[data-job]", has_text="Window too short")
+    name = early.locator("strong").inner_text()
+    desk.lift(early)
+    desk.over(desk.lane(vehicle).locator("[data-slot-mark=late]").last)
+    page.mouse.up()
+    expect(page.get_by_role("alert")).to_contain_text("this breaks a rule")
+    assert office.where(name) is None
+    page.get_by_role("button", name="Do it anyway").click()
+    expect(desk.lane(vehicle).locator("[data-late]")).not_to_have_count(0)
+    found = office.where(name)
+    assert found is not None
+    assert found[0] == vehicle
+    assert [w for w in desk.wrong if "422" not in w] == []
+    desk.context.close()
+
+
+def test_two_dispatchers_move_the_same_stop(office: Office, browsers: dict[bool, Browser]) -> None:
+    one = chosen(office)
+    dora, dan = Desk(browsers[True], office), Desk(browsers[True], office, "dan")
+    dora.lift(dora.page.locator(f"[data-block='{one.job_id}']"))
+    dora.over(dora.lane(one.other).locator("[data-slot-mark=good], [data-slot-mark=best]").first)
+    # Dan is faster, and Dora's browser hears nothing of it before she lets go.
+    dora.context.set_offline(True)
+    dan.page.locator(f"[data-block='{one.job_id}']").click()
+    dan.page.get_by_role("button", name="Off the route").click()
+    expect(dan.page.locator("[data-job]", has_text=one.customer)).to_be_visible()
+    dora.context.set_offline(False)
+    dora.page.mouse.up()
+    alert = dora.page.get_by_role("alert")
+    expect(alert).to_contain_text("Somebody else changed this meanwhile")
+    dora.shot("clash")
+    expect(dora.page.locator("[data-job]", has_text=one.customer)).to_be_visible()
+    assert office.where(one.customer) is None, "nothing was overwritten"
+    dan.context.close()
+    dora.context.close()
+
+
+def test_a_stop_is_moved_with_the_keyboard_alone(office: Office, browsers: dict[bool, Browser]) -> None:
+    desk = Desk(browsers[False], office)
+    page = desk.page
+    waiting = page.locator("[data-job]", has_text="Not planned yet")
+    name = waiting.locator("strong").inner_text()
+    waiting.focus()
+    page.keyboard.press("m")
+    page.locator("[data-slot-mark]").first.wait_for(state="attached")
+    page.keyboard.press("b")
+    status = page.get_by_role("status").filter(has_text="Moving")
+    expect(status).to_contain_text("Best place")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowLeft")
+    expect(status).to_contain_text("Best place")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-stop][data-chosen]")).to_contain_text(name)
+    deadline = time.monotonic() + 10
+    while office.where(name) is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert office.where(name) is not None
+    assert desk.wrong == []
+    desk.context.close()
+
+
+def test_a_browser_that_cannot_draw_maps_says_so_and_works(
+    office: Office, browsers: dict[bool, Browser]
+) -> None:
+    desk = Desk(browsers[False], office)
+    expect(desk.page.get_by_text("cannot draw the map")).to_be_visible()
+    desk.page.locator("[data-block]").nth(1).click()
+    expect(desk.page.locator("[data-stop][data-chosen]")).to_have_count(1)
+    assert desk.wrong == []
+    desk.context.close()
+
+
+def test_the_trays_say_why_and_what_it_would_take(office: Office, browsers: dict[bool, Browser]) -> None:
+    desk = Desk(browsers[False], office)
+    page = desk.page
+    heavy = page.locator("[data-job]", has_text="900 kg")
+    expect(heavy).to_contain_text("Too much for any vehicle")
+    heavy.click()
+    expect(page.get_by_text("What would it take?")).to_be_visible()
+    expect(page.locator("[data-tray]")).to_contain_text("less")
+    desk.shot("why-not")
+    page.get_by_text("No road 1").click()
+    expect(page.locator("[data-job]", has_text="Island Hut")).to_contain_text("Too far from any road")
+    page.get_by_text("Review 1").click()
+    lost = page.locator("[data-job]", has_text="Lost Parcel")
+    expect(lost).to_contain_text("does not know this address")
+    # The person finds an address that the map knows, and that is where it is.
+    lost.click()
+    page.get_by_label("Find an address on the map").fill("Mannerheimintie 20")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name=re.compile("Mannerheimintie 20")).first.click()
+    page.get_by_role("button", name=re.compile("It is here")).click()
+    expect(page.get_by_text("Review 0")).to_be_visible()
+    assert desk.wrong == []
+    desk.context.close()
+
+
+def test_a_plan_shows_its_difference_before_it_is_accepted(
+    office: Office, browsers: dict[bool, Browser]
+) -> None:
+    desk = Desk(browsers[False], office)
+    page = desk.page
+    name = page.locator("[data-job]", has_text="Not planned yet").locator("strong").inner_text()
+    page.get_by_role("button", name="Plan again").click()
+    expect(page.get_by_role("status").filter(has_text="Planning")).to_be_visible()
+    row = office.conn.execute("select id from delivery_plan where state = 'computing'").fetchone()
+    assert row is not None
+    plan_run.compute(office.conn, office.ctx, row[0])
+    proposal = page.get_by_label("Proposal")
+    expect(proposal).to_contain_text("1 comes onto a route")
+    expect(proposal).to_contain_text(name)
+    assert office.where(name) is None
+    page.get_by_role("button", name="Show it").click()
+    expect(page.get_by_text("Nothing of it is on the board")).to_be_visible()
+    desk.shot("plan")
+    page.get_by_role("button", name="Accept").click()
+    expect(proposal).to_have_count(0)
+    assert office.where(name) is not None
+    assert desk.wrong == []
+    desk.context.close()
