@@ -162,7 +162,7 @@ class CrmCustomers:
 class PhoneCustomers:
     """Orders typed into the ERP by its own users; the backend finds them there. The ERP may be away."""
 
-    EVERY_S, PATIENCE_S = 70.0, 15.0
+    EVERY_S, PATIENCE_S = 120.0, 15.0
 
     def __init__(
         self, erp_url: Callable[[], str | None], crm: Crm, truth: Truth, pace: Pace, chance: random.Random

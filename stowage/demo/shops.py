@@ -48,7 +48,11 @@ def shop_of(customer: str, chance: random.Random) -> Shop:
 
 def known_spots() -> dict[str, tuple[float, float]]:
     """Address in one line -> where it is, as somebody knows who has lived here for long."""
-    return {s.address: (s.lat, s.lon) for many in shops().values() for s in many}
+    spots = {s.address: (s.lat, s.lon) for many in shops().values() for s in many}
+    return spots | {
+        "Kalevankatu 4, 00100 Helsinki": (60.167742, 24.939652),
+        "Eteläranta 1, 00130 Helsinki": (60.166267, 24.952756),
+    }
 
 
 @dataclass(frozen=True)
