@@ -60,9 +60,14 @@ def unload(
     conn.execute(
         "select 1 from delivery_job where site_id = %s and id = %s for update", [ctx.site_id, job_id]
     )
-    rows = _as_much(rows, quantity if found.license_plate_id is None or found.item_id is not None else None)
     outcome = _outcome(conn, ctx.site_id, job_id)
     again = outcome in (None, "nobody_there")
+    if found.license_plate_id is None:
+        if again:
+            raise Conflict(
+                f"{found.label} comes back in its carton, for another attempt: scan the SSCC.", field="code"
+            )
+        rows = _as_much(rows, quantity)
     place_id, place_code = _where(conn, ctx, place, again)
     _book_back(conn, ctx, r, rows, place_id, again)
     note(conn, ctx, "unloaded", f"{rows[0].sscc} to {place_code}", route_id=r.id, job_id=job_id,

@@ -211,6 +211,8 @@ def test_nobody_is_there_and_the_second_attempt_is_delivered(conn: Conn, warehou
     d.fail("Kahvila", "nobody_there")
     d.deliver("Kioski")
     assert told(conn, "delivery.nobody_there")[0]["attempt"] == 1
+    with pytest.raises(Conflict, match="scan the SSCC"):
+        d.unload("TEA-250")
     assert d.unload(d.sscc("Kahvila")).next_job_id is None
     back = d.unload(d.sscc("Kahvila", 1))
     assert back.place_code == "STAGE-OUT"
