@@ -90,6 +90,7 @@ class Driver:
         seen = route["vehicle"] if route and route["state"] == "under_way" else None
         where = (seen["lat"], seen["lon"]) if seen and seen["lat"] is not None else (DEPOT.lat, DEPOT.lon)
         self._stand(where)
+        self._gps.see_sky()
 
     def _stand(self, where: LatLon) -> None:
         self._here = where
