@@ -259,26 +259,29 @@ class Board:
             ((self.extra_cost(s), n, s) for n, s in enumerate(self.slots(id_)) if not s.late_s and s.over is None), key=lambda r: r[:2]
         )  # fmt: skip
         for cost, _, slot in ranked:
-            if prize is not None and cost >= prize:
-                return False
+            if prize is not None and cost - self._hours(slot) >= prize:
+                continue  # its hours may fall into a wait that is there anyway, its metres never
             if time.monotonic() > deadline and (prize is not None or self.sequences.get(slot.vehicle.id)):
                 continue
             stops = slot.stops()
             route = timed(self.known, slot.vehicle, stops)
             if isinstance(route, Misfit):
                 continue
-            if prize is not None and self._costs_more(slot.vehicle, route, prize):
+            if prize is not None and self.more(slot.vehicle, route) >= prize:
                 continue
             self.put(slot.vehicle.id, stops)
             return True
         return False
 
-    def _costs_more(self, vehicle: Vehicle, route: Route, prize: int) -> bool:
-        before = Fraction(0)
-        if self.sequences.get(vehicle.id):
-            present = timed(self.known, vehicle, self.sequences[vehicle.id])
-            before = cost_of(vehicle, present) if isinstance(present, Route) else before
-        return cost_of(vehicle, route) - before >= prize
+    def _hours(self, slot: Slot) -> Fraction:
+        return Fraction(slot.vehicle.cost_per_h * slot.seconds, 3600)
+
+    def more(self, vehicle: Vehicle, route: Route) -> Fraction:
+        """What the route costs more than the vehicle's present one."""
+        stops = self.sequences.get(vehicle.id)
+        present = timed(self.known, vehicle, stops) if stops else None
+        before = cost_of(vehicle, present) if isinstance(present, Route) else 0
+        return cost_of(vehicle, route) - before
 
 
 class _Lane:

@@ -85,7 +85,7 @@ def left_out(board: Board, id_: str) -> Unserved:
         stops = slot.stops()
         tried = timed(known, slot.vehicle, stops)
         if isinstance(tried, Route):
-            cost = board.extra_cost(slot)
+            cost = board.more(slot.vehicle, tried)
             cheapest = cost if cheapest is None else min(cheapest, cost)
         elif full is None:
             full = _full(known, slot, tried, stops, id_)
