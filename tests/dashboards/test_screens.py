@@ -83,6 +83,9 @@ SCREENS = [
     "/settings/imports",
     "/settings/tags",
     "/settings/labels",
+    "/settings/depots",
+    "/settings/vehicles",
+    "/settings/shifts",
     "/settings/users",
     "/settings/tokens",
     "/settings/audit",
@@ -204,6 +207,17 @@ def busy(running: Running, conn: Conn, warehouse: Warehouse) -> Running:
             "kind": "climate_sensor",
             "place_id": str(warehouse.places["COLD"]),
         },
+    )
+    depot = ask("POST", "/depots", {"code": "YARD", "name": "Yard", "lat": 60.1935, "lon": 24.9527})
+    van = ask(
+        "POST",
+        "/delivery-vehicles",
+        {"code": "VAN-1", "depot_id": depot["id"], "max_weight_g": 800_000, "max_volume_ml": 6_000_000},
+    )
+    ask(
+        "POST",
+        "/vehicle-shifts",
+        {"vehicle_id": van["id"], "starts_at": datetime.now(UTC).isoformat(), "ends_at": soon},
     )
     ask("POST", "/webhook-subscriptions", {"name": "CRM", "url": "https://crm.example/hooks", "types": []})
     ids |= {

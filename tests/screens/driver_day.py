@@ -101,8 +101,8 @@ def depot_and_van(backend: Backend, driver_id: UUID | None, *, break_s: int = 0)
     body: dict[str, Any] = {"vehicle_id": van["id"], "driver_id": str(driver_id) if driver_id else None,
                             "starts_at": now.isoformat(), "ends_at": (now + timedelta(hours=8)).isoformat()}  # fmt: skip
     if break_s:
-        body |= {"break_s": break_s, "break_from": (now + timedelta(minutes=1)).isoformat(),
-                 "break_until": (now + timedelta(minutes=25)).isoformat()}  # fmt: skip
+        body |= {"break_s": break_s, "break_from": (now + timedelta(minutes=15)).isoformat(),
+                 "break_until": (now + timedelta(minutes=45)).isoformat()}  # fmt: skip
     return depot, van, ask("POST", "/vehicle-shifts", body)
 
 
@@ -119,9 +119,12 @@ def a_day(
     """Two cartons for the first customer, one for each other; one more order is packed and on no route."""
     put_stock(conn, warehouse, "TEA-250", "A-01-1", "480")
     depot, van, shift = depot_and_van(backend, person(conn, driver, "driver"), break_s=break_s)
-    orders = [
-        pack(backend, warehouse, to, cartons=2 if n == 0 else 1) for n, to in enumerate(CUSTOMERS[:stops])
-    ]
+    places = [dict(to) for to in CUSTOMERS[:stops]]
+    if break_s:  # one before the break, one after it
+        now = datetime.now(UTC)
+        places[0]["window_until"] = (now + timedelta(minutes=30)).isoformat()
+        places[1]["window_from"] = (now + timedelta(minutes=70)).isoformat()
+    orders = [pack(backend, warehouse, to, cartons=2 if n == 0 else 1) for n, to in enumerate(places)]
     elsewhere = pack(backend, warehouse, ELSEWHERE)
     jobs = [backend.ask("GET", f"/delivery-jobs?order_id={o['id']}")["items"][0] for o in orders]
     route = backend.ask("POST", "/delivery-routes", {"shift_id": shift["id"]})

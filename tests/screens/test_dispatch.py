@@ -187,6 +187,7 @@ class Desk:
 
     def lift(self, what: Locator) -> None:
         """Takes it, and waits until every slot says what it means."""
+        what.scroll_into_view_if_needed()
         box = what.bounding_box()
         assert box is not None
         self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 from backend import ledger
 from backend.db import Conn
 from tests.conftest import Warehouse
-from tests.screens.driver_day import DriverDay, a_day
+from tests.screens.driver_day import DriverDay, a_day, person
 from tests.screens.handheld import WATCH, Backend
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -179,7 +179,9 @@ def load_all(phone: Phone, day: DriverDay) -> None:
     phone.settled()
 
 
-def test_a_whole_day_of_one_driver(phone: Phone, office: Backend, conn: Conn, warehouse: Warehouse) -> None:
+def test_a_whole_day_of_one_driver(
+    phone: Phone, office: Backend, conn: Conn, warehouse: Warehouse, browser: Browser
+) -> None:
     day = a_day(office, conn, warehouse)
     anna, kahvila, bjorn, toimisto = day.orders
     phone.log_in("dan")
@@ -319,6 +321,50 @@ def test_a_whole_day_of_one_driver(phone: Phone, office: Backend, conn: Conn, wa
     assert ledger.verify(conn) == []
     state = office.ask("GET", f"/driver/routes/{day.route_id}")["state"]
     assert state == "finished"
+    at_the_desk(browser, phone.base, conn, day)
+
+
+def at_the_desk(browser: Browser, base: str, conn: Conn, day: DriverDay) -> None:
+    """What a lead sees of it on the orders' pages: proofs with signature and photo, and the link for a further attempt."""
+    anna, kahvila, _, toimisto = day.orders
+    person(conn, "lena", "lead")
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    faults: list[str] = []
+    page.on("pageerror", lambda e: faults.append(str(e)))
+    page.on("console", lambda m: faults.append(m.text) if m.type in ("error", "warning") else None)
+    page.goto(f"{base}/login?to=/orders/{anna['id']}")
+    page.get_by_label("User name").fill("lena")
+    page.get_by_label("Password", exact=True).fill("test-password")
+    page.keyboard.press("Enter")
+    picture_there = "e => e.complete && e.naturalWidth > 0"
+    page.get_by_test_id("signature").wait_for()
+    assert page.get_by_test_id("signature").evaluate(picture_there)
+    expect(page.get_by_test_id("proof")).to_contain_text("Anna Virtanen")
+    page.get_by_test_id("proof").scroll_into_view_if_needed()
+    desk_shot(page, "order")
+    page.goto(f"{base}/orders/{kahvila['id']}")
+    expect(page.get_by_role("table", name="Handed over")).to_contain_text("damaged")
+    page.goto(f"{base}/orders/{toimisto['id']}")
+    page.get_by_test_id("photo").wait_for()
+    assert page.get_by_test_id("photo").evaluate(picture_there)
+    expect(page.get_by_test_id("proof")).to_contain_text("nobody opens")
+    page.get_by_test_id("tracking-link").click()  # of the second attempt, which is to be planned
+    expect(page.get_by_test_id("tracking-url")).to_contain_text("/track/")
+    page.get_by_test_id("tracking-url").scroll_into_view_if_needed()
+    desk_shot(page, "order-again")
+    for chapter in ("depots", "vehicles", "shifts"):
+        page.goto(f"{base}/settings/{chapter}")
+        page.get_by_text("VALLILA" if chapter == "depots" else "VAN-1").first.wait_for()
+        desk_shot(page, chapter)
+    context.close()
+    assert faults == []
+
+
+def desk_shot(page: Page, name: str) -> None:
+    if SHOTS:
+        page.screenshot(path=Path(SHOTS) / f"desk-{name}.png")
 
 
 def sign_for(phone: Phone, name: str) -> None:
@@ -408,15 +454,15 @@ def test_a_signature_survives_a_dead_network_a_reload_and_a_refusal(
         {"outcome": "refused", "reason": "said on the telephone"},
     )
     phone.press("delivered")
-    phone.says("refused", "Anna Virtanen")
+    phone.says("not-taken", "Anna Virtanen")
     phone.page.unroute("**/driver/routes/**")
     phone.says("customer", "Kahvila Kallio")
     phone.fits("refused")
     phone.page.reload()
-    phone.says("refused", "Anna Virtanen")
-    phone.press("refused-drop")
-    phone.press("refused-drop")
-    expect(phone.page.get_by_test_id("refused")).to_have_count(0)
+    phone.says("not-taken", "Anna Virtanen")
+    phone.press("not-taken-drop")
+    phone.press("not-taken-drop")
+    expect(phone.page.get_by_test_id("not-taken")).to_have_count(0)
     assert {p["outcome"] for p in proofs(office, day).values()} == {"delivered", "refused"}
 
 

@@ -53,14 +53,14 @@ function Refused({ action, outbox, route }: { action: Action; outbox: Outbox | n
   const { detail } = refusal(action.refused, action.code);
   const stop = route?.stops.find((one) => one.id === action.stop_id);
   return (
-    <section className={classes.banner} data-tone="bad" role="alert" data-testid="refused">
+    <section className={classes.banner} data-tone="bad" role="alert" data-testid="not-taken">
       <IconAlertOctagon size={28} />
       <div>
         <strong>{t("net.refused_title")}: {t(`action.${action.kind}`, { what: stop?.job?.customer_name ?? (action.code ? shortSscc(action.code) : "") })}</strong>
         <p>{detail}</p>
         <div className={classes.bannerActions}>
-          <button type="button" onClick={() => void outbox?.again(action.id)} data-testid="refused-again">{t("net.again")}</button>
-          <button type="button" onClick={() => (sure ? void outbox?.drop(action.id) : setSure(true))} data-testid="refused-drop">{t(sure ? "net.drop_sure" : "net.drop")}</button>
+          <button type="button" onClick={() => void outbox?.again(action.id)} data-testid="not-taken-again">{t("net.again")}</button>
+          <button type="button" onClick={() => (sure ? void outbox?.drop(action.id) : setSure(true))} data-testid="not-taken-drop">{t(sure ? "net.drop_sure" : "net.drop")}</button>
         </div>
       </div>
     </section>

@@ -1,13 +1,13 @@
 // The van and the door on the house's own map. Loaded when a customer's page has something to show.
-import { useQuery } from "@tanstack/react-query";
 import { Marker } from "maplibre-gl";
-import { useEffect, useRef } from "react";
-import { mapQuery } from "@/data/map";
+import { useEffect, useRef, useSyncExternalStore } from "react";
+import type { MapInfo } from "@/data/map";
 import { shownScheme } from "@/design/scheme";
 import { useMap } from "@/map/context";
 import { boundsOf, type LonLat } from "@/map/fit";
 import MapView from "@/map/Map";
 import type { Ground } from "@/map/style";
+import { distance } from "./when";
 import classes from "./Tracking.module.css";
 
 interface Place {
@@ -15,21 +15,36 @@ interface Place {
   lon: number;
 }
 
-export default function TrackMap({ vehicle, destination, label, home, van }: { vehicle: (Place & { stale: boolean }) | null; destination: Place; label: string; home: string; van: string }) {
-  const info = useQuery(mapQuery).data;
-  if (!info) return null;
-  const tiles = info.available ? new URL(info.tiles, window.location.href).href.replaceAll("%7B", "{").replaceAll("%7D", "}") : null;
+interface TrackMapProps {
+  ground: MapInfo;
+  vehicle: (Place & { stale: boolean }) | null;
+  destination: Place;
+  label: string;
+  home: string;
+  van: string;
+}
+
+export default function TrackMap({ ground: info, vehicle, destination, label, home, van }: TrackMapProps) {
+  const width = useSyncExternalStore(onResize, () => window.innerWidth);
+  const tiles = new URL(info.tiles, window.location.href).href.replaceAll("%7B", "{").replaceAll("%7D", "}");
+  // Both stay in sight: looked at again when the van is half as far as before, not with every position.
+  const nearness = vehicle ? Math.round(Math.log2(distance(vehicle, destination) + 100)) : "home";
   const at = (place: Place): LonLat => [place.lon, place.lat];
   return (
     <MapView
       key={shownScheme()} label={label} attribution={info.attribution}
       ground={{ tiles, bounds: info.bounds as Ground["bounds"], minZoom: info.min_zoom ?? undefined, maxZoom: info.max_zoom ?? undefined }}
-      fit={boundsOf([at(destination), vehicle && at(vehicle)])} fitKey={vehicle ? "both" : "home"}
+      fit={boundsOf([at(destination), vehicle && at(vehicle)])} fitKey={`${nearness} ${width}`}
     >
       <Mark at={at(destination)} kind="home" title={home} />
       {vehicle && <Mark at={at(vehicle)} kind="van" title={van} stale={vehicle.stale} />}
     </MapView>
   );
+}
+
+function onResize(tell: () => void): () => void {
+  window.addEventListener("resize", tell);
+  return () => window.removeEventListener("resize", tell);
 }
 
 const SHAPES = {

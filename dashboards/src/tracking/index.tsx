@@ -8,6 +8,7 @@ import { useParams } from "react-router";
 import { asProblem } from "@/api/problem";
 import { useNow } from "@/components/now";
 import { ageOf, clockTime } from "@/components/times";
+import { mapQuery } from "@/data/map";
 import { OVER, trackingQuery, type Tracking } from "@/data/tracking";
 import { speak } from "@/i18n";
 import { canDraw } from "@/map/webgl";
@@ -65,22 +66,25 @@ function Delivery({ tracking, readAt, failing }: { tracking: Tracking; readAt: n
   const over = OVER.has(tracking.state);
   const stale = !over && (failing || now - readAt > STALE_MS);
   const { vehicle, destination } = tracking;
-  const shows = destination !== null && !over;
+  const shows = destination !== null && !over && tracking.state !== "planned";
+  // Without a ground the marks would say nothing: then words do.
+  const map = useQuery({ ...mapQuery, enabled: shows && canDraw() }).data;
+  const draws = shows && map?.available === true;
   const clock = (at: string) => clockTime(new Date(at), new Date(now), i18n.language, ZONE);
   return (
-    <div className={classes.columns} data-map={(shows && canDraw()) || undefined}>
+    <div className={classes.columns} data-map={draws || undefined}>
       <div className={classes.words}>
         <h1 data-testid="state" data-state={tracking.state}>{t(`state.${tracking.state}`)}</h1>
         {over ? <p className={classes.after} data-testid="outcome">{t(`after.${tracking.state as "delivered"}`, { when: tracking.outcome_at ? clock(tracking.outcome_at) : "" })}</p>
           : <Arrival tracking={tracking} now={now} clock={clock} />}
         <Steps state={tracking.state} />
-        {shows && !canDraw() && vehicle && <p className={classes.note} data-testid="distance">{t("map.text", { distance: roughly(distance(vehicle, destination)) })}</p>}
+        {shows && !draws && vehicle && <p className={classes.note} data-testid="distance">{t("map.text", { distance: roughly(distance(vehicle, destination)) })}</p>}
         {!over && tracking.stops_before === null && tracking.state !== "arrived" && tracking.state !== "planned" && !vehicle && <p className={classes.soft}>{t("map.later")}</p>}
       </div>
-      {shows && canDraw() && (
+      {draws && (
         <div className={classes.map} data-testid="map">
           <Suspense fallback={null}>
-            <TrackMap vehicle={vehicle} destination={destination} label={t("map.label")} home={t("map.home")} van={vehicle ? t("map.van", { age: age(Date.parse(vehicle.at)) }) : ""} />
+            <TrackMap ground={map} vehicle={vehicle} destination={destination} label={t("map.label")} home={t("map.home")} van={vehicle ? t("map.van", { age: age(Date.parse(vehicle.at)) }) : ""} />
           </Suspense>
         </div>
       )}
@@ -104,7 +108,7 @@ function Arrival({ tracking, now, clock }: { tracking: Tracking; now: number; cl
       {tracking.stops_before !== null && tracking.stops_before > 0 && <span data-testid="before">{t("before", { count: tracking.stops_before })}</span>}
       {!isWindow && <small>{t("eta.promised", { window })}</small>}
       {tracking.late && <p className={classes.note} data-testid="late">{t("eta.late")}</p>}
-      {!isWindow && tracking.eta_is_estimate && <small>{t("eta.estimate")}</small>}
+      {!isWindow && tracking.eta_is_estimate && tracking.state !== "planned" && <small>{t("eta.estimate")}</small>}
     </section>
   );
 }
