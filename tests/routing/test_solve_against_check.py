@@ -29,16 +29,19 @@ def test_a_thousand_small_problems_get_plans_that_keep_every_rule(seed: int) -> 
     assert routing.check(problem, plan) == []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 2**32))
-def test_nothing_that_must_be_served_is_left_out_where_a_slot_is_free(seed: int) -> None:
+def test_nothing_is_left_out_where_a_slot_is_free_and_worth_it(seed: int) -> None:
     dice = Random(seed)
     problem = random_problem(dice, jobs=10)
-    plan = routing.solve(problem, limit_s=0.3, seed=1)
-    required = {j.id for j in problem.jobs if j.prize is None}
+    plan = routing.solve(problem, limit_s=0.8, seed=1)
+    prizes = {j.id: j.prize for j in problem.jobs}
     for unserved in plan.unserved:
-        if unserved.id in required:
-            assert insertion.best(problem, plan, unserved.id) is None, unserved
+        if unserved.id not in prizes:
+            continue
+        slot, prize = insertion.best(problem, plan, unserved.id), prizes[unserved.id]
+        # Costs are rounded: one more or less says nothing.
+        assert slot is None or (prize is not None and slot.extra_cost >= prize - 1), (unserved, slot)
 
 
 def test_a_place_that_only_a_way_by_another_stop_leads_home_from_is_served() -> None:
