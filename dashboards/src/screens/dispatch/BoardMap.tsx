@@ -50,7 +50,7 @@ export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly
         }),
     [board.routes, depotOf, looks, shown],
   );
-  const lit = nearId ?? jobId;
+  const lit = moving?.job.id ?? nearId ?? jobId;
   const stops = useMemo(() => {
     const marks: StopMark[] = [];
     for (const route of board.routes) {

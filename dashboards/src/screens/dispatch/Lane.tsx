@@ -71,11 +71,12 @@ export const Lane = memo(function Lane({ route, span, width }: { route: Route; s
   );
 });
 
-/** The promised window of the stop that is selected or under the pointer. */
+/** The promised window of the stop that is selected or under the pointer; of one in hand, on every lane. */
 function Window({ route, span }: { route: Route; span: Span }) {
   const near = useStage((s) => s.nearJobId);
   const chosen = useStage((s) => s.jobId);
-  const job = (route.stops.find((stop) => stop.job?.id === near) ?? route.stops.find((stop) => stop.job?.id === chosen))?.job;
+  const held = useStage((s) => s.moving?.job ?? null);
+  const job = held ?? (route.stops.find((stop) => stop.job?.id === near) ?? route.stops.find((stop) => stop.job?.id === chosen))?.job;
   if (!job) return null;
   const from = Math.max(span.from, Date.parse(job.window_from)), until = Math.min(span.until, Date.parse(job.window_until));
   if (until <= from) return null;

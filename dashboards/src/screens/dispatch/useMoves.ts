@@ -107,7 +107,7 @@ export function useMoves(day: string): [Moves, Verdict | null] {
       const from = now ? placeOf(now, job.id) : null;
       setVerdict(null);
       const over = by === "keyboard" && from ? { routeId: from.route.id, position: from.route.stops.indexOf(from.stop) + 1 } : null;
-      stage.become({ jobId: job.id, moving: { job, by, from: from && { routeId: from.route.id, stopId: from.stop.id }, slots: null, problem: null, over } });
+      stage.become({ nearJobId: null, moving: { job, by, from: from && { routeId: from.route.id, stopId: from.stop.id }, slots: null, problem: null, over } });
       slotsOf(job.id, day).then(
         (answer) => {
           const { moving } = stage.get();
