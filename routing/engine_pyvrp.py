@@ -417,8 +417,9 @@ def _run(data: ProblemData, seed: int, sharp: float, start: Solution | None, unt
     for operator in OPERATORS:
         if operator.supports(data):
             local.add_operator(operator(data))
-    params = PenaltyParams(min_penalty=0.01, max_penalty=10_000_000.0)
-    penalties = PenaltyManager(_first_penalties(data, sharp), params)
+    loads, late, far = _first_penalties(data, sharp)
+    params = PenaltyParams(min_penalty=0.01, max_penalty=min(1e10, max(1e7, late, *loads)))
+    penalties = PenaltyManager((loads, late, far), params)
     first = local(
         start if start is not None else Solution.make_random(data, rng),
         CostEvaluator([100_000.0] * data.num_load_dimensions, 100_000.0, 100_000.0),
@@ -433,6 +434,12 @@ def _first_penalties(data: ProblemData, sharp: float) -> tuple[list[float], floa
     kind = data.vehicle_type(0)
     distance, duration = data.distance_matrix(kind.profile), data.duration_matrix(kind.profile)
     way = max(1.0, kind.unit_distance_cost * float(np.median(distance)) + kind.unit_duration_cost * float(np.median(duration)))  # fmt: skip
+    prizes = [c.prize for c in data.clients() if not c.required] + [
+        x.prize for x in data.shipments() if not x.required
+    ]
+    way = max(
+        way, 40 * max(prizes, default=0) / sharp
+    )  # to be too full must be dearer than to leave something out
     takes = max(1.0, float(np.median(duration)))
     loads = []
     for d in range(data.num_load_dimensions):
