@@ -1,6 +1,6 @@
 """Where one more stop fits: every slot of every route, with what it costs and what it breaks, exact.
 
-`slots` answers while a dispatcher drags, so it is fast (all slots of a route are timed side by side in numpy); `best` is the
+`slots` answers while a dispatcher drags, so it is fast (all are timed at once, `side_by_side`); `best` is the
 cheapest slot that breaks nothing; `what_would_it_take` says what stands in the way, in sentences with figures. A job that is
 in the plan already is moved: all figures are the plan after against the plan as it is. `placed` and `removed` make the plan
 of it. Positions count the stops of a route without its breaks (they are placed anew) and without the job itself.
