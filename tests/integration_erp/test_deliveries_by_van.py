@@ -15,7 +15,7 @@ from backend.ids import new_id
 from backend.integration.erp import orders as erp_orders
 from backend.integration.erp import reconcile
 from backend.integration.erp.connect import connect
-from backend.integration.erp.connector import ErpShortage, Kind, NewLine, NewOrder
+from backend.integration.erp.connector import ErpRefused, ErpShortage, Kind, NewLine, NewOrder
 from backend.integration.erp.tryton import TrytonConnector
 from tests.backend.dispatch.road import Customer, Drive, drive
 from tests.conftest import Warehouse
@@ -76,6 +76,13 @@ def test_more_than_is_in_transit_is_not_taken_from_the_shelves(erp: TrytonConnec
     with pytest.raises(ErpShortage):
         erp.post(document(Kind.SHIPMENT, line(TEA, left + 1, IN_TRANSIT, CUSTOMER), order=order))
     assert open_sale(erp, order) == {TEA: 10}
+
+
+def test_a_transit_location_outside_the_warehouse_is_refused_with_what_to_do(erp: TrytonConnector) -> None:
+    order = sale(erp, GRC_CHOC_90=1)
+    with pytest.raises(ErpRefused, match="Make a location with code TRANSIT"):
+        erp.post(document(Kind.SHIPMENT, line(TEA, 1, "TRANSIT", CUSTOMER), order=order))
+    assert open_sale(erp, order) == {TEA: 1}
 
 
 # --- with the road's own functions ------------------------------------------------------------------------

@@ -919,6 +919,9 @@ class TrytonConnector:
         if unknown:
             codes = ", ".join(sorted({line.item for line in unknown}))
             raise ErpUnknownItem(f"Tryton has no product with code {codes}", [line.key for line in unknown])
+        if document.kind is Kind.SHIPMENT:
+            for code in sorted({line.from_location for line in document.lines}):
+                self._check_ships_from(code)
         lotless = [
             line
             for line in document.lines
@@ -929,6 +932,17 @@ class TrytonConnector:
             raise ErpRefused(
                 f"Tryton keeps {codes} by lot, and this has none", [line.key for line in lotless]
             )
+
+    def _check_ships_from(self, code: str) -> None:
+        try:
+            self._warehouse_of(code)
+        except ErpRefused as refused:
+            if code not in self._places and self._other_side(code) is None:
+                raise
+            raise ErpRefused(
+                f"{refused}: a customer's shipment leaves from inside a warehouse's storage zone only. "
+                f"Make a location with code {code} there (type storage), then retry"
+            ) from refused
 
     def _product(self, line: Line) -> _Product:
         return self._products[line.item]
