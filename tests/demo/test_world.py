@@ -21,7 +21,7 @@ from stowage.parts.broker import free_port
 from tests.demo import delivery_truth as deliveries
 
 REPOSITORY = Path(__file__).parents[2]
-SPEED = "10"
+SPEED = "20"
 
 
 class Warehouse:
