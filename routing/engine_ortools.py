@@ -10,11 +10,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from routing.problem import HORIZON_S, NO_ROAD, Job, Problem, Vehicle
+from routing.problem import NO_ROAD, Job, Problem, Vehicle
 from routing.repair import Sequences, Stops, allowed, amount
 from routing.schedule import Stop
 
@@ -62,8 +63,8 @@ class _Model:
         ones = self._register(-1, "stops", self._ones)
         seconds = [self._register(v.profile, "seconds", self._seconds) for v in vehicles]
         metres = [self._register(v.profile, "metres", self._metres) for v in vehicles]
-        late = max(v.shift.closes_s for v in vehicles)
-        routing.AddDimensionWithVehicleTransits(seconds, late, late, False, "time")
+        self._late = max(v.shift.closes_s for v in vehicles)
+        routing.AddDimensionWithVehicleTransits(seconds, self._late, self._late, False, "time")
         self.time = routing.GetDimensionOrDie("time")
         routing.AddDimensionWithVehicleTransitAndCapacity(
             metres,
@@ -107,33 +108,41 @@ class _Model:
         dear = self._dear()
         for at, (stop, job) in enumerate(self.visits):
             index = self.manager.NodeToIndex(at)
-            windows = sorted(
-                (max(0, w.opens_s), w.closes_s) for w in job.windows if w.closes_s >= max(0, w.opens_s)
-            )
+            halves = self._halves(stop, job)
+            windows = self._windows(job)
+            may = [k for k, v in enumerate(self.vehicles) if all(allowed(v, j) for j in halves)]
+            if not self._in_order(halves):
+                may, windows = [], [(0, self._late)]
             when = self.time.CumulVar(index)
-            if not windows:
-                windows = [(HORIZON_S, HORIZON_S)]
-            when.SetRange(windows[0][0], max(c for _, c in windows))
-            closed = windows[0][1]
-            for opens, closes in windows[1:]:
+            when.SetRange(windows[0][0], windows[-1][1])
+            for (_, closed), (opens, _) in pairwise(windows):
                 if opens > closed + 1:
                     when.RemoveInterval(closed + 1, opens - 1)
-                closed = max(closed, closes)
-            may = [
-                k for k, v in enumerate(self.vehicles) if all(allowed(v, j) for j in self._halves(stop, job))
-            ]
             routing.VehicleVar(index).SetValues([-1, *may])
-            prize = self._halves(stop, job)[0].prize
+            prize = halves[0].prize
             worth = dear if prize is None else _SCALE * prize
             routing.AddDisjunction([index], worth if stop.kind == "job" else -(-worth // 2))
             for k in range(len(self.vehicles)) if job.release_s > 0 else ():
                 ours = solver.IsEqualCstVar(routing.VehicleVar(index), k)
                 solver.Add(self.time.CumulVar(routing.Start(k)) >= ours * job.release_s)
         for at in range(len(self.problem.jobs), len(self.visits), 2):
+            if not self._in_order((self.visits[at][1], self.visits[at + 1][1])):
+                continue
             pickup, delivery = self.manager.NodeToIndex(at), self.manager.NodeToIndex(at + 1)
             routing.AddPickupAndDelivery(pickup, delivery)
             solver.Add(routing.VehicleVar(pickup) == routing.VehicleVar(delivery))
             solver.Add(self.time.CumulVar(pickup) <= self.time.CumulVar(delivery))
+
+    def _windows(self, job: Job) -> list[tuple[int, int]]:
+        """Those that some shift reaches, in order; no end is before an earlier one."""
+        found = sorted((max(0, w.opens_s), min(w.closes_s, self._late)) for w in job.windows)
+        found = [(o, c) for o, c in found if o <= c]
+        return [(o, max(c for _, c in found[: n + 1])) for n, (o, _) in enumerate(found)]
+
+    def _in_order(self, halves: tuple[Job, ...]) -> bool:
+        """Whether each can be served at all, and the second after the first."""
+        windows = [self._windows(j) for j in halves]
+        return all(windows) and windows[0][0][0] <= windows[-1][-1][1]
 
     def _halves(self, stop: Stop, job: Job) -> tuple[Job, ...]:
         if stop.kind == "job":

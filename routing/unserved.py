@@ -45,6 +45,8 @@ def _alone(known: Known, ways: _Ways, kinds: Sequence[Vehicle], id_: str) -> Uns
     may = [v for v in kinds if may_serve(known, v, id_)]
     if not may:
         return Unserved(id_, "no_vehicle_allowed", _nobody(known, kinds, id_))
+    if not all(job.windows for job in jobs_of(known, id_)):
+        return Unserved(id_, "window_too_short", "it is never open. It fits once it has a window.")
     over = [(_too_much(known, v, id_), v) for v in may]
     carrying = [v for much, v in over if much is None]
     if not carrying:

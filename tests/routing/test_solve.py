@@ -307,6 +307,7 @@ def test_no_vehicle_at_all_is_a_reason_too() -> None:
         (Job("J1", 1, (50,)), "too_heavy", ["50", "VAN-1", "40", "10 less"]),
         (Job("J1", 2), "no_road", ["VAN-1"]),
         (Job("J1", 1, windows=(Window(0, 100),)), "window_too_short", ["VAN-1", "closes 7 min later"]),
+        (Job("J1", 1, windows=()), "window_too_short", ["never open"]),
         (Job("J1", 1, service_s=40_000), "window_too_short", ["longer shift"]),
         (Job("J1", 1, skills=frozenset({"cold"})), "no_vehicle_allowed", ["cold", "VAN-1"]),
         (Job("J1", 1, vehicles=frozenset({"VAN-9"})), "no_vehicle_allowed", ["VAN-9"]),
