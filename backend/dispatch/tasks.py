@@ -12,6 +12,7 @@ from backend.db import Conn
 from backend.dispatch import board, depots, plan_run, timetable
 from backend.errors import NotFound
 from backend.live.announce import announce
+from routing.roads import RoadsDown
 
 
 @jobs.task("delivery_plan", owns_transaction=True, retries=1)
@@ -21,7 +22,7 @@ def delivery_plan(conn: Conn, site_id: str, plan_id: str, correlation_id: str) -
 
 @jobs.task("delivery_route_geometry", owns_transaction=True, retries=5)
 def delivery_route_geometry(conn: Conn, site_id: str, route_id: str) -> None:
-    """Only while the route is as it was read. Raises RoadsDown, RoadsRefused: asked again later."""
+    """Only while the route is as it was read. Raises RoadsDown, RoadsRefused where the server does not answer: asked again later."""
     ctx = system_context("job:delivery_route_geometry", UUID(site_id))
     try:
         route = board.route(conn, ctx.site_id, UUID(route_id))
@@ -29,8 +30,12 @@ def delivery_route_geometry(conn: Conn, site_id: str, route_id: str) -> None:
         return
     if route.geometry is not None or not any(s.job for s in route.stops):
         return
+    try:
+        roads = maps.roads()
+    except RoadsDown:
+        return  # there is no road server at all: straight lines are shown, and said to be
     depot = depots.depot(conn, ctx.site_id, route.depot_id)
-    line = maps.roads().route(timetable.way_of((depot.lat, depot.lon), route.stops))
+    line = roads.route(timetable.way_of((depot.lat, depot.lon), route.stops))
     with conn.transaction():
         done = conn.execute(
             "update delivery_route set geometry = %s where site_id = %s and id = %s and version = %s and geometry is null",
