@@ -117,7 +117,15 @@ def propose(
     asked = _plannable(s, with_bonds(s, bonds), bonds)
     count = len(asked.jobs) + len(asked.shipments)
     progress(f"planning {count} deliveries on {len(asked.vehicles)} vehicles")
-    found = _solve(s, asked, bonds, float(p.asked["limit_s"]), progress)
+    limit_s = float(p.asked["limit_s"])
+    found = _solve(s, asked, bonds, limit_s, progress)
+    for everybody in (False, True):
+        left = _bound_and_left(found, bonds)
+        if not left:
+            break
+        progress("what is aboard cannot all be in time: looking for the least lateness")
+        asked = _plannable(s, with_bonds(s, bonds, set(bonds) if everybody else left), bonds)
+        found = _solve(s, asked, bonds, limit_s / 2, progress)
     driven = tuple(s.as_driven(r) for r in found.routes)
     found = replace(found, routes=driven, cost=s.cost(driven))
     progress("driving the plan again, to check it")
@@ -138,6 +146,10 @@ def propose(
     unserved += [_unserved(s, u.id, u.reason, _plainly(s, u)) for u in found.unserved]
     proposal = {"routes": routes, "unserved": unserved, "cost": round(found.cost / CENT)}
     return base, proposal, _difference(s, found, routes, unserved)
+
+
+def _bound_and_left(found: words.Plan, bonds: dict[str, str]) -> set[str]:
+    return {u.id for u in found.unserved if u.id in bonds}
 
 
 def _check(scope: Scope) -> None:

@@ -24,11 +24,12 @@ from backend.dispatch.board import Route
 from backend.dispatch.events import note
 from backend.dispatch.jobs import Job
 from backend.dispatch.shifts import Shift, shifts_of_day
-from backend.dispatch.situation import Van, pairs_of_day, vans_of
+from backend.dispatch.situation import Van, pairs_of_day, situation, vans_of
 from backend.dispatch.timetable import NewStop, NewTimes
 from backend.errors import ChangedMeanwhile, Conflict, NotFound, Unknown
 from backend.ids import new_id
 from backend.live.announce import announce
+from routing.schedule import Stop
 
 TOO_LATE = timedelta(minutes=5)
 """A proposal whose vans should have left so long ago is not put on the board any more."""
@@ -264,13 +265,18 @@ def accept(conn: Conn, ctx: Context, plan_id: UUID, version: int) -> Plan:
     )
     _lock_jobs(conn, ctx, p)
     scope = scope_of(conn, ctx, p)
-    _refuse_if_changed(p, scope)
+    ahead = _refuse_if_changed(p, scope)
     _refuse_if_too_late(p, scope, ctx.now)
     vans = {str(v.shift.id): v for v in scope.vans}
-    touched = _clear(conn, ctx, p, scope)
+    touched = _clear(conn, ctx, p, scope, ahead)
     for r in p.proposal["routes"]:
-        times = times_from(r)
+        if ahead.get(r["shift_id"]) == []:
+            continue  # as on the board, and further on
         van = vans[r["shift_id"]]
+        times = times_from(r)
+        if r["shift_id"] in ahead and ahead[r["shift_id"]] != _wanted(r):
+            times = _timed_from_now(conn, ctx, p, scope, van, ahead[r["shift_id"]])
+            r = {**r, "geometry": None}
         route_id = van.route.id if van.route else timetable.new_route(conn, ctx, van, p.day, times, p.id)
         timetable.write(conn, ctx, route_id, times, geometry=r["geometry"], plan_id=p.id)
         touched.append(route_id)
@@ -289,18 +295,72 @@ def _lock_jobs(conn: Conn, ctx: Context, p: Plan) -> None:
     )
 
 
-def _refuse_if_changed(p: Plan, scope: Scope) -> None:
+Ahead = list[tuple[str, str]]
+"""(kind of stop, job's id), in the order of driving; breaks left out."""
+
+
+def _refuse_if_changed(p: Plan, scope: Scope) -> dict[str, Ahead]:
+    """By shift, what vans on the road still have ahead by this plan. Raises ChangedMeanwhile.
+
+    A van drives on while somebody looks at the plan: that is no change, as long as it went where the plan sends it too."""
     assert p.proposal is not None
-    used = {r["shift_id"] for r in p.proposal["routes"]}
-    used |= {shift_id for shift_id, was in p.base["shifts"].items() if was["route"]}
-    placed = {s["job_id"] for r in p.proposal["routes"] for s in r["stops"] if s["job_id"]}
-    said = changes_since(p.base, base_of(scope), used, placed)
+    now = base_of(scope)
+    wanted = {r["shift_id"]: _wanted(r) for r in p.proposal["routes"]}
+    said: list[str] = []
+    ahead: dict[str, Ahead] = {}
+    gone: set[str] = set()
+    for shift_id, was in p.base["shifts"].items():
+        if was["state"] != "under_way":
+            continue
+        rest = _further_on(was, now["shifts"].get(shift_id), wanted.get(shift_id, []))
+        if rest is None:
+            said.append(f"{was['number']} has gone on otherwise than this plan says.")
+            continue
+        ahead[shift_id] = rest
+        gone |= {job_id for _, job_id in wanted.get(shift_id, [])} - {job_id for _, job_id in rest}
+    used = set(wanted) | {shift_id for shift_id, was in p.base["shifts"].items() if was["route"]}
+    placed = {job_id for stops in wanted.values() for _, job_id in stops} - gone
+    said += changes_since(p.base, now, used - set(ahead), placed)
     if said:
         raise ChangedMeanwhile(
             f"The board is not what this plan was made from: {' '.join(said[:5])} Plan again.",
             changed=said,
             present={"version": p.version, "state": p.state},
         )
+    return ahead
+
+
+def _wanted(r: dict[str, Any]) -> Ahead:
+    return [(s["kind"], s["job_id"]) for s in r["stops"] if s["job_id"]]
+
+
+def _further_on(was: dict[str, Any], present: dict[str, Any] | None, wanted: Ahead) -> Ahead | None:
+    """What is left of `wanted`; nothing where the plan leaves the van alone; None where they contradict each other."""
+    had = [(kind, job_id) for kind, job_id, _ in was["stops"]]
+    if present == was:
+        return wanted
+    if wanted == had:
+        return []
+    if present is None or present["locked"] != was["locked"] or present["route"] != was["route"]:
+        return None
+    now = [(kind, job_id) for kind, job_id, _ in present["stops"]]
+    if now != [x for x in had if x in now] or {x[1] for x in present["stops"] if x[2]} != {
+        x[1] for x in was["stops"] if x[2] and (x[0], x[1]) in now
+    }:
+        return None
+    gone = [x for x in had if x not in now]
+    return wanted[len(gone) :] if set(wanted[: len(gone)]) == set(gone) else None
+
+
+def _timed_from_now(conn: Conn, ctx: Context, p: Plan, scope: Scope, van: Van, ahead: Ahead) -> NewTimes:
+    s = situation(conn, ctx, p.day, [van], scope.waiting, strict=False)
+    number = {str(j.id): n for n, j in s.jobs.items()}
+    stops = []
+    for kind, job_id in ahead:
+        n = number[job_id]
+        shipped = ("pickup", n) in s.places
+        stops.append(Stop("pickup" if kind == "take_over" else "delivery" if shipped else "job", n))
+    return timetable.times_of(s, s.timed(van.label, stops).route)
 
 
 def _refuse_if_too_late(p: Plan, scope: Scope, now: datetime) -> None:
@@ -316,15 +376,16 @@ def _refuse_if_too_late(p: Plan, scope: Scope, now: datetime) -> None:
             )
 
 
-def _clear(conn: Conn, ctx: Context, p: Plan, scope: Scope) -> list[UUID]:
+def _clear(conn: Conn, ctx: Context, p: Plan, scope: Scope, ahead: dict[str, Ahead]) -> list[UUID]:
     """Every stop that does not stay on its route leaves it first; a draft that nothing is left of is cancelled."""
     assert p.proposal is not None
     stays = {r["shift_id"]: [s["job_id"] for s in r["stops"] if s["job_id"]] for r in p.proposal["routes"]}
     touched = []
     for van in scope.vans:
-        if van.route is None:
+        shift_id = str(van.shift.id)
+        if van.route is None or shift_id not in p.base["shifts"] or ahead.get(shift_id) == []:
             continue
-        kept = [UUID(i) for i in stays.get(str(van.shift.id), [])]
+        kept = [UUID(i) for i in stays.get(shift_id, [])]
         conn.execute(
             """delete from delivery_stop where site_id = %s and route_id = %s and state = 'planned' and job_id is not null
                  and job_id <> all(%s)""",

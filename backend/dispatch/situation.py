@@ -8,7 +8,7 @@ timed along straight lines and says so (`estimated`); a plan is never made of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
@@ -226,16 +226,18 @@ def bound_to(s: Situation) -> dict[str, str]:
     return found
 
 
-def with_bonds(s: Situation, bonds: dict[str, str]) -> Problem:
-    """The problem with these jobs bound to these vans, each as late at most as it would be anyway."""
-    late = _late_anyway(s, set(bonds.values()))
+def with_bonds(s: Situation, bonds: dict[str, str], may_be_late: Collection[str] = ()) -> Problem:
+    """The problem with these jobs bound to these vans. `may_be_late`: those of them that cannot be in time, each as late at
+    most as it would be anyway, and so their vans."""
+    late = _late_anyway(s, {bonds[number] for number in may_be_late})
 
     def bound(job: words.Job, number: str, kind: str) -> words.Job:
         label = bonds.get(number)
         if label is None:
             return job
         windows = job.windows
-        if (extra := late[label].late_s.get(number, 0)) and kind != "pickup":
+        extra = late[label].late_s.get(number, 0) if number in may_be_late else 0
+        if extra and kind != "pickup":
             last = windows[-1]
             windows = (*windows[:-1], Window(last.opens_s, last.closes_s + extra))
         return replace(job, vehicles=frozenset({label}), windows=windows)

@@ -14,7 +14,7 @@ from backend.db import Conn
 from backend.dispatch import board as boards
 from backend.dispatch import jobs, load, moves, release
 from backend.dispatch.jobs import Job
-from backend.errors import Conflict
+from backend.errors import ChangedMeanwhile, Conflict
 from backend.orders import NewLine, NewOrder, Order
 from tests.backend.dispatch.day import PLACES, Day, call, put
 from tests.backend.orders.flow import let_jobs_run
@@ -274,6 +274,77 @@ def test_planning_again_keeps_what_is_done_and_what_is_aboard(day: Day) -> None:
     assert sorted(day.names(day.route("VAN-2"))) == ["Kaisa", "Station"]
     assert all(s.planned_arrival_at >= day.now for s in van_1.stops[1:])
     assert van_1.state == "under_way"
+
+
+def on_the_road(day: Day, *names: str) -> boards.Route:
+    """These are aboard VAN-1, and it has left."""
+    day.van("VAN-1")
+    for name in names:
+        packed(day, name)
+    day.planned()
+    released(day, "VAN-1")
+    drive_off(day, "VAN-1")
+    return day.route("VAN-1")
+
+
+def served(day: Day, stop: boards.Stop) -> None:
+    day.conn.execute(
+        "update delivery_stop set state = 'done', done_at = planned_leave_at where id = %s", [stop.id]
+    )
+    day.conn.execute(
+        "update delivery_job set state = 'delivered', finished_at = now() where id = %s", [stop.job_id]
+    )
+    day.now = stop.planned_leave_at
+
+
+def wanted_otherwise(day: Day, later: boards.Stop, sooner: boards.Stop) -> None:
+    """The customers have changed their minds: the one in the afternoon, the other before noon."""
+    day.conn.execute(
+        "update delivery_job set window_from = %s where id = %s", [day.at("13:00"), later.job_id]
+    )
+    day.conn.execute(
+        "update delivery_job set window_until = %s where id = %s", [day.at("12:00"), sooner.job_id]
+    )
+
+
+def test_a_van_that_drives_on_while_somebody_looks_at_a_plan_is_no_change_of_the_board(day: Day) -> None:
+    route = on_the_road(day, "Kamppi", "Kaisa", "Station")
+    day.van("VAN-2")
+    packed(day, "Toolo")
+    p = day.plan()
+    served(day, route.stops[0])
+    day.accept(p)
+    after = day.route("VAN-1")
+    assert [s.id for s in after.stops] == [s.id for s in route.stops]
+    assert [s.state for s in after.stops] == ["done", "planned", "planned"]
+    assert day.names(day.route("VAN-2")) == ["Toolo"]
+
+
+def test_what_a_plan_changes_on_a_van_that_has_driven_on_is_timed_from_where_it_is(day: Day) -> None:
+    route = on_the_road(day, "Kamppi", "Kaisa", "Station")
+    wanted_otherwise(day, route.stops[1], route.stops[2])
+    p = day.plan()
+    assert p.difference is not None
+    assert p.proposal is not None
+    assert p.difference["resequenced"] == ["VAN-1"]
+    order = [s["job_id"] for s in p.proposal["routes"][0]["stops"]]
+    first = next(s for s in route.stops if str(s.job_id) == order[0])
+    served(day, first)
+    day.accept(p)
+    after = day.route("VAN-1")
+    assert [str(s.job_id) for s in after.stops] == order
+    assert [s.state for s in after.stops] == ["done", "planned", "planned"]
+    assert after.stops[1].planned_arrival_at >= first.planned_leave_at
+    assert after.geometry is None  # fetched behind
+
+
+def test_a_van_that_went_elsewhere_than_the_plan_says_is_a_change_of_the_board(day: Day) -> None:
+    route = on_the_road(day, "Kamppi", "Kaisa", "Station")
+    wanted_otherwise(day, route.stops[1], route.stops[2])
+    p = day.plan()
+    served(day, route.stops[1])  # which the plan has last
+    with pytest.raises(ChangedMeanwhile, match="gone on otherwise"):
+        day.accept(p)
 
 
 def test_a_van_on_the_road_drives_on_at_once_and_waits_where_it_has_to(day: Day) -> None:
