@@ -106,6 +106,7 @@ test("a customer reads the arrival while it is told, else what was agreed", () =
   const now = Date.parse("2026-11-22T11:00:00Z");
   expect(expected({ ...window, eta_from: null, eta_until: null }, now)).toMatchObject({ from: window.window_from, isWindow: true, minutes: null });
   expect(expected({ ...window, eta_from: "2026-11-22T11:10:00Z", eta_until: "2026-11-22T11:30:00Z" }, now)).toMatchObject({ isWindow: false, minutes: 20 });
+  expect(expected({ ...window, eta_from: "2026-11-22T10:55:00Z", eta_until: "2026-11-22T11:25:00Z" }, now)).toMatchObject({ from: "2026-11-22T11:00:00.000Z", minutes: 10 });
   expect(expected({ ...window, eta_from: "2026-11-22T13:10:00Z", eta_until: "2026-11-22T13:30:00Z" }, now).minutes).toBeNull();
   expect([trackStep("arrived").at, trackStep("refused")]).toEqual(["next", { at: "over", ended: true }]);
 });

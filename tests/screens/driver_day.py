@@ -16,7 +16,7 @@ DEPOT = {"name": "Vallila", "address": "Sturenkatu 26, 00510 Helsinki", "lat": 6
 CUSTOMERS: list[dict[str, Any]] = [
     {"name": "Anna Virtanen", "street": "Aleksanterinkatu 52", "postcode": "00100", "lat": 60.1686, "lon": 24.9428,
      "phone": "+358 40 123 4567", "note": "Ring twice, the dog is friendly. Second courtyard."},
-    {"name": "Kahvila Kallio", "street": "Vaasankatu 12", "postcode": "00500", "lat": 60.1876, "lon": 24.9580},
+    {"name": "Kahvila Kallio", "street": "Kaisaniemenkatu 4", "postcode": "00100", "lat": 60.1712, "lon": 24.9458},
     {"name": "Björn Lindqvist", "street": "Bulevardi 30", "postcode": "00120", "lat": 60.1626, "lon": 24.9323},
     {"name": "Toimisto Töölö Oy", "street": "Mannerheimintie 76", "postcode": "00250", "lat": 60.1835, "lon": 24.9230},
 ]  # fmt: skip

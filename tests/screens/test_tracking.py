@@ -135,7 +135,7 @@ def test_a_customer_follows_their_own_delivery_and_nobody_elses(
     office.ask("POST", f"/delivery-stops/{stops[0]}/arrive", {})
     office.ask("POST", f"/delivery-stops/{stops[0]}/deliver", {"receiver_name": "Anna"})
     conn.execute("update delivery_stop set left_at = now() where id = %s", [stops[0]])
-    drives_past(conn, day, 60.1800, 24.9520)
+    drives_past(conn, day, 60.1684, 24.9405)
     me.later(16)
     me.state("next")
     expect(me.page.get_by_test_id("distance")).to_be_visible()  # without a map it is said in words

@@ -1,6 +1,6 @@
 // The van and the door on the house's own map. Loaded when a customer's page has something to show.
 import { Marker } from "maplibre-gl";
-import { useEffect, useRef, useSyncExternalStore } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { MapInfo } from "@/data/map";
 import { shownScheme } from "@/design/scheme";
 import { useMap } from "@/map/context";
@@ -25,7 +25,7 @@ interface TrackMapProps {
 }
 
 export default function TrackMap({ ground: info, vehicle, destination, label, home, van }: TrackMapProps) {
-  const width = useSyncExternalStore(onResize, () => window.innerWidth);
+  const width = useSettledWidth();
   const tiles = new URL(info.tiles, window.location.href).href.replaceAll("%7B", "{").replaceAll("%7D", "}");
   // Both stay in sight: looked at again when the van is half as far as before, not with every position.
   const nearness = vehicle ? Math.round(Math.log2(distance(vehicle, destination) + 100)) : "home";
@@ -42,9 +42,22 @@ export default function TrackMap({ ground: info, vehicle, destination, label, ho
   );
 }
 
-function onResize(tell: () => void): () => void {
-  window.addEventListener("resize", tell);
-  return () => window.removeEventListener("resize", tell);
+/** The window's width once it has stopped changing, and the map has taken its new size. */
+function useSettledWidth(): number {
+  const [width, setWidth] = useState(() => window.innerWidth);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const settle = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => setWidth(window.innerWidth), 300);
+    };
+    window.addEventListener("resize", settle);
+    return () => {
+      clearTimeout(timer);
+      window.removeEventListener("resize", settle);
+    };
+  }, []);
+  return width;
 }
 
 const SHAPES = {

@@ -78,7 +78,7 @@ function Delivery({ tracking, readAt, failing }: { tracking: Tracking; readAt: n
         {over ? <p className={classes.after} data-testid="outcome">{t(`after.${tracking.state as "delivered"}`, { when: tracking.outcome_at ? clock(tracking.outcome_at) : "" })}</p>
           : <Arrival tracking={tracking} now={now} clock={clock} />}
         <Steps state={tracking.state} />
-        {shows && !draws && vehicle && <p className={classes.note} data-testid="distance">{t("map.text", { distance: roughly(distance(vehicle, destination)) })}</p>}
+        {shows && !draws && vehicle && <p className={classes.distance} data-testid="distance">{t("map.text", { distance: roughly(distance(vehicle, destination)) })}</p>}
         {!over && tracking.stops_before === null && tracking.state !== "arrived" && tracking.state !== "planned" && !vehicle && <p className={classes.soft}>{t("map.later")}</p>}
       </div>
       {draws && (

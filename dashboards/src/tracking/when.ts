@@ -39,7 +39,9 @@ export function expected(tracking: Pick<Tracking, "eta_from" | "eta_until" | "wi
   const { eta_from, eta_until, window_from, window_until } = tracking;
   if (!eta_from || !eta_until) return { from: window_from, until: window_until, minutes: null, isWindow: true };
   const minutes = Math.max(0, Math.round(((Date.parse(eta_from) + Date.parse(eta_until)) / 2 - now) / 60_000));
-  return { from: eta_from, until: eta_until, minutes: minutes <= SOON_MIN ? minutes : null, isWindow: false };
+  // A span that has begun goes on from now: nobody waits for what is past.
+  const from = Date.parse(eta_from) < now && now < Date.parse(eta_until) ? new Date(now).toISOString() : eta_from;
+  return { from, until: eta_until, minutes: minutes <= SOON_MIN ? minutes : null, isWindow: false };
 }
 
 const EARTH_M = 6_371_000;

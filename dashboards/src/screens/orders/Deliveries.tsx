@@ -15,7 +15,9 @@ import { ItemLink } from "@/components/MovementTable";
 import { Panel } from "@/components/Page";
 import { Quantity } from "@/components/Quantity";
 import { State, type Tone } from "@/components/State";
+import { useNow } from "@/components/now";
 import { Time } from "@/components/Time";
+import { clockTime, fullTime } from "@/components/times";
 import { ErrorState } from "@/components/views";
 import { deliveriesOfQuery, makeTrackingLink, proofPhotoQuery, proofsOfQuery, type DeliveryJob, type Proof, type ProofLine } from "@/data/deliveries";
 import { dayAt } from "../settings/shiftTimes";
@@ -57,8 +59,8 @@ function OneDelivery({ job, proof }: { job: DeliveryJob; proof: Proof | undefine
         <Facts
           facts={[
             [t("common:field.address"), job.address],
-            [t("delivery.window"), <span key="w"><Time at={job.window_from} /> – <Time at={job.window_until} /></span>],
-            job.promised_from !== null && [t("delivery.promised"), <span key="p"><Time at={job.promised_from} /> – <Time at={job.promised_until} /></span>],
+            [t("delivery.window"), <Span key="w" from={job.window_from} until={job.window_until} />],
+            job.promised_from !== null && [t("delivery.promised"), <Span key="p" from={job.promised_from} until={job.promised_until ?? job.promised_from} />],
             job.attempt > 1 && [t("delivery.attempt"), String(job.attempt)],
             job.route_number !== null && [t("delivery.route"), <Link key="r" className="quiet-link" to={`/dispatch?day=${day}&route=${job.route_id ?? ""}`}>{job.route_number}</Link>],
             job.reason !== null && !OVER.has(job.state) && [t("delivery.not_planned"), job.detail || job.reason.replaceAll("_", " ")],
@@ -70,6 +72,15 @@ function OneDelivery({ job, proof }: { job: DeliveryJob; proof: Proof | undefine
       {proof && <ProofLines proof={proof} />}
     </Panel>
   );
+}
+
+/** Hours that were agreed: nobody agrees on seconds. */
+function Span({ from, until }: { from: string; until: string }) {
+  const { i18n } = useTranslation();
+  const zone = useZone();
+  const now = useNow();
+  const clock = (at: string) => clockTime(new Date(at), new Date(now), i18n.language, zone);
+  return <span className="nowrap" title={fullTime(new Date(until), i18n.language, zone)}>{clock(from)} – {clock(until)}</span>;
 }
 
 function WhatHappened({ proof }: { proof: Proof }) {

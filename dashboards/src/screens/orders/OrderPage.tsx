@@ -166,7 +166,7 @@ function Details({ order }: { order: Order }) {
               order.shipped_at !== null && [t("shipped"), <Time key="s" at={order.shipped_at} age />],
               order.cancelled_at !== null && [t("cancelled_at"), <Time key="c" at={order.cancelled_at} age />],
               order.cancel_reason !== null && [t("common:field.reason"), order.cancel_reason],
-              Object.keys(order.ship_to).length > 0 && [t("ship_to"), Object.values(order.ship_to).filter((part) => typeof part === "string").join(", ")],
+              shipTo(order) !== "" && [t("ship_to"), shipTo(order)],
               order.note !== "" && [t("common:field.note"), order.note],
             ]}
           />
@@ -187,4 +187,10 @@ function Details({ order }: { order: Order }) {
       )}
     </>
   );
+}
+
+/** Whom and where to; what else came along (window, note, coordinates) is the delivery's. */
+function shipTo({ ship_to }: Order): string {
+  const part = (...names: string[]) => names.map((name) => ship_to[name]).filter((value) => typeof value === "string" && value !== "").join(" ");
+  return [part("name"), part("street", "house_number"), part("address"), part("postcode", "city"), part("country"), part("phone"), part("email")].filter(Boolean).join(", ");
 }

@@ -30,8 +30,8 @@ export default function Vehicles() {
     { key: "weight", header: t("vehicle.weight"), align: "right", cell: (vehicle) => shown(vehicle.max_weight_g, KG) },
     { key: "volume", header: t("vehicle.volume"), align: "right", cell: (vehicle) => shown(vehicle.max_volume_ml, CUBIC_M) },
     { key: "cartons", header: t("vehicle.cartons"), align: "right", cell: (vehicle) => vehicle.max_cartons },
-    { key: "km", header: t("vehicle.per_km"), align: "right", cell: (vehicle) => shown(vehicle.cost_per_km_cents, MONEY) },
-    { key: "h", header: t("vehicle.per_h"), align: "right", cell: (vehicle) => shown(vehicle.cost_per_h_cents, MONEY) },
+    { key: "km", header: t("vehicle.per_km"), align: "right", cell: (vehicle) => (vehicle.cost_per_km_cents / MONEY).toFixed(2) },
+    { key: "h", header: t("vehicle.per_h"), align: "right", cell: (vehicle) => (vehicle.cost_per_h_cents / MONEY).toFixed(2) },
     { key: "gps", header: t("vehicle.gps"), cell: (vehicle) => (vehicle.gps_device ? <span className="mono">{[vehicle.gps_agent, vehicle.gps_device].filter(Boolean).join("/")}</span> : <span className="soft">{t("vehicle.no_gps")}</span>) },
     { key: "active", header: t("common:field.state"), cell: (vehicle) => <State value={vehicle.active ? "active" : "inactive"} /> },
   ];
