@@ -134,6 +134,11 @@ class _Columns:
         for b in all_breaks:
             had = self.pause_opens[b] + self.pause_s[b]
             sure &= ~((self.pause_opens[b] < self.leaves) & (self.leaves < had))
+            for c in range(
+                b
+            ):  # two at once can both be had before leaving, so that leaving later may be faster
+                other = self.pause_opens[c] + self.pause_s[c]
+                sure &= ~((self.pause_opens[c] < had) & (self.pause_opens[b] < other))
         last = np.maximum(last, first.starts)  # what is late anyway may be as late as that
         leaves = self._backward(first.ends, last, all_breaks)
         best = self._forward(leaves, last, all_breaks)
@@ -152,8 +157,8 @@ class _Columns:
             before |= (leaves >= self.pause_opens[b] + self.pause_s[b]).astype(np.int64) << b
         labels = np.full((sets, slots), NONE, np.int64)
         labels[before, columns] = leaves
-        arrivals = np.empty((steps, sets, slots), np.int64)
-        starts = np.empty((steps, sets, slots), np.int64)
+        arrivals = np.zeros((steps, sets, slots), np.int64)
+        starts = np.zeros((steps, sets, slots), np.int64)
         came = np.zeros((steps, sets, slots), np.int64)
         for at in range(steps):
             reached = np.full((sets, slots), NONE, np.int64)
@@ -306,7 +311,7 @@ class _Columns:
         start = best.starts[self.position, columns].tolist()
         late = best.starts - self.window_closes[-1]
         lates: dict[int, dict[str, int]] = {}
-        columns_late, steps_late = np.nonzero((late > 0).T)
+        columns_late, steps_late = np.nonzero(((late > 0) & self.real & sure).T)
         seconds = late[steps_late, columns_late].tolist()
         for column, at, by in zip(columns_late.tolist(), steps_late.tolist(), seconds, strict=True):
             id_ = self._id(column, at)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import routing
@@ -189,6 +189,8 @@ def ids_of(problem: Problem) -> list[str]:
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 2**32))
+@example(1358)  # a break, and windows that opened only later
+@example(30132)  # two breaks at once
 def test_a_slot_says_what_check_says_of_the_plan_with_it(seed: int) -> None:
     """Metres, seconds, times, lateness and broken rules of each slot, against the plan made of it and driven by `check`."""
     dice = Random(seed)
