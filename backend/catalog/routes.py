@@ -20,6 +20,7 @@ from backend.api import Db, Quantity, Site, Who, allow
 from backend.catalog.codes import Kind, resolve_code
 from backend.catalog.matching import ITEM_MATCHES, like
 from backend.catalog.sites import create_site as make_site
+from backend.dispatch import search as dispatch_search
 from backend.errors import ChangedMeanwhile, Conflict, Forbidden, Invalid, NotFound
 from backend.ids import new_id
 from backend.live.announce import announce
@@ -673,7 +674,13 @@ _SEARCHES = [
     ("partner", "select id::text, code, name from partner where code ilike %(q)s or name ilike %(q)s order by code limit 8"),
 ]  # fmt: skip
 
-DOCUMENTS = {"sales_order": orders.search, "asn": receiving.search}
+DOCUMENTS = {
+    "sales_order": orders.search,
+    "asn": receiving.search,
+    "vehicle": dispatch_search.search_vehicles,
+    "delivery_route": dispatch_search.search_routes,
+    "delivery_job": dispatch_search.search_jobs,
+}
 """kind -> function `(conn, site_id, like) -> [(id, number, state)]` of the slice that owns the documents."""
 
 
@@ -681,7 +688,7 @@ DOCUMENTS = {"sales_order": orders.search, "asn": receiving.search}
 def search_everything(
     conn: Db, site: Site, q: Annotated[str, Query(min_length=1, max_length=100)]
 ) -> Page[Hit]:
-    """Items, places, license plates, tags, lots, partners, orders and delivery notices whose name or code holds `q`."""
+    """Items, places, license plates, tags, lots, partners, orders, delivery notices, vehicles, routes and deliveries whose name or code holds `q`."""
     hits = []
     for kind, query in _SEARCHES:
         for row in conn.execute(query.encode(), {"q": like(q.strip()), "site": site}).fetchall():

@@ -31,6 +31,12 @@ export function addressOf(kind: string, id: string | null | undefined, code?: st
       return id ? `/shipments/${id}` : null;
     case "count":
       return "/discrepancies?tab=counts&count=all";
+    case "vehicle":
+      return encoded ? `/dispatch?route=${encoded}` : null;
+    case "delivery_route":
+      return id ? `/dispatch?route=${id}` : null;
+    case "delivery_job":
+      return id ? `/dispatch?job=${id}` : null;
     case "device":
       return id ? `/devices/${id}` : null;
     case "discrepancy":

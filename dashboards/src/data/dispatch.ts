@@ -39,6 +39,9 @@ export const vehiclesQuery = {
 export const jobQuery = (id: string) =>
   live(["deliveries"], ["delivery-job", id], () => ask(api.GET("/api/v1/delivery-jobs/{delivery_job_id}", { params: { path: { delivery_job_id: id } } })));
 
+export const routeQuery = (id: string) =>
+  live(["deliveries"], ["delivery-route", id], () => ask(api.GET("/api/v1/delivery-routes/{route_id}", { params: { path: { route_id: id } } })));
+
 export const slotsOf = (jobId: string, day: string, signal?: AbortSignal) =>
   ask(api.GET("/api/v1/delivery-jobs/{delivery_job_id}/slots", { params: { path: { delivery_job_id: jobId }, query: { day } }, signal }));
 export const slotsQuery = (jobId: string, day: string) => live(["deliveries"], ["delivery-slots", jobId, day], () => slotsOf(jobId, day));

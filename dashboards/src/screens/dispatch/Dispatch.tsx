@@ -1,7 +1,7 @@
 // The dispatcher's day: who drives where, who will be late, what is not planned and why. Map, timeline, lists and trays show
 // the same board and follow one selection; `?show=map` and `?show=board` are the halves for two monitors.
 import { ActionIcon, Button, Menu, TextInput, Tooltip } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { IconChevronLeft, IconChevronRight, IconDeviceDesktop, IconRoute } from "@tabler/icons-react";
 import { useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -12,7 +12,7 @@ import { useFilter } from "@/components/filters";
 import { Shape } from "@/components/State";
 import { weekDay } from "@/components/times";
 import { EmptyState, ErrorState, LiveView } from "@/components/views";
-import { boardQuery, openPlanQuery, startPlan, vehiclesQuery, type Board } from "@/data/dispatch";
+import { boardQuery, jobQuery, openPlanQuery, routeQuery, startPlan, vehiclesQuery, type Board } from "@/data/dispatch";
 import { useSite, useZone } from "@/data/site";
 import { BoardView, type Shown } from "./BoardView";
 import { dayAfter, dayIn } from "./lanes";
@@ -94,22 +94,41 @@ function useToday(zone: string): string {
 const noFleet = (board: Board): boolean =>
   board.depots.length === 0 && board.routes.length === 0 && board.free_shifts.length === 0 && board.vehicles.length === 0 && board.trays.unplanned.length + board.trays.review.length + board.trays.unroutable.length === 0;
 
-/** `?route=` and `?job=` of a link open with that selected. */
+const ID = /^[0-9a-f-]{36}$/;
+
+/** `?route=` (its id, or a vehicle's code) and `?job=` of a link open with that selected, on the day it belongs to. */
 function useAsked(board: Board | undefined): void {
   const [params, setParams] = useSearchParams();
+  const queries = useQueryClient();
   const route = params.get("route"), job = params.get("job");
-  const ready = board !== undefined;
   useEffect(() => {
     if (!board || (!route && !job)) return;
-    const of = job && jobOf(board, job) ? placeOf(board, job)?.route.id : board.routes.find((one) => one.id === route || one.vehicle.code === route || one.number === route)?.id;
-    stage.select(of ?? null, job);
-    setParams((now) => {
-      const next = new URLSearchParams(now);
-      next.delete("route");
-      next.delete("job");
-      return next;
-    }, { replace: true });
-  }, [ready, route, job, board, setParams]);
+    let gone = false;
+    const settle = (change: (next: URLSearchParams) => void) =>
+      setParams((now) => {
+        const next = new URLSearchParams(now);
+        change(next);
+        return next;
+      }, { replace: true });
+    const done = () => settle((next) => ["route", "job"].forEach((name) => next.delete(name)));
+    const here = board.routes.find((one) => one.id === route || one.vehicle.code === route) ?? (job ? placeOf(board, job)?.route : undefined);
+    if (here ?? (job && jobOf(board, job))) {
+      stage.select(here?.id ?? null, job);
+      done();
+      return;
+    }
+    const find = async () => {
+      const of = job && ID.test(job) ? (await queries.fetchQuery(jobQuery(job))).route_id : route && ID.test(route) ? route : null;
+      const day = of ? (await queries.fetchQuery(routeQuery(of))).day : null;
+      if (gone) return;
+      if (day && day !== board.day) settle((next) => next.set("day", day));
+      else done();
+    };
+    find().catch(done);
+    return () => {
+      gone = true;
+    };
+  }, [route, job, board, setParams, queries]);
 }
 
 function DayChoice({ day, today, onChange }: { day: string; today: string; onChange: (day: string) => void }) {

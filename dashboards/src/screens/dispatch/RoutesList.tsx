@@ -13,7 +13,7 @@ import classes from "./Dispatch.module.css";
 
 export function RoutesList({ board }: { board: Board }) {
   const { t } = useTranslation("dispatch");
-  if (board.routes.length === 0) return <EmptyState title={t("no_routes")} next={board.free_shifts.length > 0 ? t("no_routes_next") : t("no_shifts_next")} action={board.free_shifts.length > 0 ? undefined : { label: t("add_shifts"), to: FLEET }} />;
+  if (board.routes.length === 0) return <EmptyState title={t("no_routes")} next={board.free_shifts.length > 0 ? t("no_routes_next") : t("no_shifts_next")} action={board.free_shifts.length > 0 ? undefined : { label: t("add_shifts"), to: SHIFTS }} />;
   return (
     <ul className={classes.routes}>
       {board.routes.map((route) => (
@@ -23,7 +23,9 @@ export function RoutesList({ board }: { board: Board }) {
   );
 }
 
-export const FLEET = "/settings/fleet";
+/** Where depots come from, then vehicles, then shifts. */
+export const FLEET = "/settings/depots";
+const SHIFTS = "/settings/shifts";
 
 function RouteLine({ route }: { route: Route }) {
   const { t } = useTranslation("dispatch");

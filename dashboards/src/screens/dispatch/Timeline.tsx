@@ -11,7 +11,7 @@ import { newRoute, type Board, type Shift } from "@/data/dispatch";
 import { Mark } from "@/map/Mark";
 import { lookIn, useBoard } from "./context";
 import { at, Lane } from "./Lane";
-import { HOUR, spanOf, ticksOf, type Span } from "./lanes";
+import { HOUR, spanOf, ticksOf, type Span, type Tick } from "./lanes";
 import { useMeasures } from "./measures";
 import { stage } from "./stage";
 import classes from "./Timeline.module.css";
@@ -49,7 +49,7 @@ export function Timeline({ board }: { board: Board }) {
               <span className={classes.zone}>{zone}</span>
             </div>
             <div className={classes.hours} ref={track}>
-              {ticks.map((tick) => (
+              {ticks.filter((tick) => isWhole(tick, span)).map((tick) => (
                 <span key={tick.at} className={classes.hour} style={{ left: at(span, tick.at) }} data-day={tick.day ?? undefined}>
                   {tick.day ? weekDay(tick.day, i18n.language) : clock(tick.at)}
                 </span>
@@ -74,6 +74,12 @@ export function Timeline({ board }: { board: Board }) {
       </div>
     </section>
   );
+}
+
+/** Its label has room: at the very edge it would be cut. */
+function isWhole({ at }: Tick, { from, until }: Span): boolean {
+  const share = (at - from) / (until - from);
+  return share > 0.02 && share < 0.985;
 }
 
 function NowLine({ span }: { span: Span }) {
