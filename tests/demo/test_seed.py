@@ -9,9 +9,12 @@ import pytest
 
 from backend.auth.administrator import make_administrator
 from backend.db import Conn
+from edge.config import load
 from stowage import config
 from stowage.config import Settings
+from stowage.demo import seed
 from stowage.demo.seed import ACCOUNTS, NotOurWarehouse, prepare
+from stowage.demo.shops import VANS
 from tests.conftest import build_warehouse
 
 
@@ -30,6 +33,29 @@ def test_the_warehouse_is_laid_once_and_the_next_start_finds_it(settings: Settin
     prepare(settings)
     assert conn.execute("select count(*) from place").fetchone() == first
     assert users(conn) >= {a.username for a in ACCOUNTS}
+
+
+def test_a_warehouse_of_an_older_demo_gets_what_is_new_and_keeps_the_rest(
+    settings: Settings, conn: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(seed, "ACCOUNTS", tuple(a for a in ACCOUNTS if a.roles != ("driver",)))
+        before.setattr(seed, "AGENTS", tuple(a for a in seed.AGENTS if a.code != "vans"))
+        before.setattr(seed, "_fleet", lambda *_: None)
+        prepare(settings)
+    assert "dieter" not in users(conn)
+    old = seed.read_world(settings)
+    prepare(settings)
+    assert users(conn) >= {a.username for a in ACCOUNTS}
+    rows = conn.execute(
+        "select p.code, v.gps_agent, v.gps_device, d.place_id = p.id from delivery_vehicle v join place p on p.id = v.id"
+        " join device d on d.code = v.gps_device order by 1"
+    ).fetchall()
+    assert rows == [(v.code, "vans", v.gps, True) for v in VANS]
+    new = seed.read_world(settings)
+    assert {k: v for k, v in new.agent_secrets.items() if k != "vans"} == old.agent_secrets
+    agent = load(settings.data_dir / "edge" / "vans.toml")
+    assert [(d.code, d.driver) for d in agent.devices] == [(v.gps, "nmea_gps") for v in VANS]
 
 
 def test_a_warehouse_laid_from_another_data_folder_is_said_in_words(

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from stowage.demo.seed import ACCOUNTS
+from stowage.demo.shops import FEAST, HURRY, ISLAND, NOWHERE
 from stowage.demo.truth import Fact, read
 from stowage.parts.broker import free_port
 from tests.demo import delivery_truth as deliveries
@@ -302,6 +303,16 @@ def test_everything_that_left_is_delivered_back_or_aboard_to_the_piece(warehouse
     # somebody is always handing something over: wait for a moment in which every hand is empty
     w.until(lambda: deliveries.all_agree(w), 60, "world truth = ledger = proofs of delivery")
     assert deliveries.by_world(w)["delivered"]
+
+
+def test_who_cannot_be_served_stands_in_a_tray(warehouse: Warehouse) -> None:
+    w = warehouse
+
+    def in_trays() -> set[str]:
+        trays = w.get("/delivery-board")["trays"]
+        return {j["customer_name"] for name in ("review", "unroutable", "unplanned") for j in trays[name]}
+
+    w.until(lambda: {c["name"] for c in (NOWHERE, ISLAND, HURRY, FEAST)} & in_trays(), 60, "a hopeless order")
 
 
 def test_no_log_has_a_traceback(warehouse: Warehouse) -> None:
