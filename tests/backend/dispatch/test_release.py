@@ -12,7 +12,7 @@ import pytest
 from backend import orders, packing, shipping
 from backend.db import Conn
 from backend.dispatch import board as boards
-from backend.dispatch import jobs, load, moves, release
+from backend.dispatch import jobs, load, moves, release, slots
 from backend.dispatch.jobs import Job
 from backend.errors import ChangedMeanwhile, Conflict
 from backend.orders import NewLine, NewOrder, Order
@@ -470,6 +470,29 @@ def test_when_a_van_breaks_down_the_next_plan_sends_another_to_take_its_goods_ov
     with day.conn.transaction():
         load.depart(day.conn, day.ctx(), rescue.id)
     assert day.route("VAN-2").state == "under_way"
+
+
+def test_goods_of_a_van_that_broke_down_are_given_to_another_by_hand(day: Day) -> None:
+    route = on_the_road(day, "Kamppi", "Station")
+    with day.conn.transaction():
+        release.break_down(day.conn, day.ctx(), route.id, "engine")
+    day.van("VAN-2")
+    packed(day, "Kaisa")
+    with day.conn.transaction():
+        moves.new_route(day.conn, day.ctx(), shift_id=day.shifts["VAN-2"], vehicle_id=None, day=None)
+    put(day, "Kaisa", "VAN-2", 1)
+    found = slots.slots(day.conn, day.ctx(), day.jobs["Kamppi"], day.day)
+    assert [x.position for x in found.slots] == [1, 2]
+    assert all(x.violations == [] for x in found.slots)
+    put(day, "Kamppi", "VAN-2", 2)
+    stops = [(s.kind, s.job_id) for s in day.route("VAN-2").stops]
+    mine = day.jobs["Kamppi"]
+    assert stops.index(("take_over", mine)) < stops.index(("delivery", mine))
+    assert len(stops) == 3
+    put_in_tray(day, "VAN-2", "Kamppi")
+    assert [(s.kind, s.job_id) for s in day.route("VAN-2").stops] == [("delivery", day.jobs["Kaisa"])]
+    assert day.of("Kamppi").reason == "vehicle_broke_down"
+    assert day.of("Kamppi").goods_on_route_id == route.id
 
 
 def test_a_van_that_broke_down_drives_no_more_that_day(day: Day) -> None:
