@@ -14,7 +14,6 @@ from pydantic import BaseModel, Field
 
 from backend import api, maps
 from backend.api import Who
-from backend.errors import Unavailable
 from routing.map_tiles import ATTRIBUTION
 
 router = api.router(tags=["map"])
@@ -53,6 +52,9 @@ class AddressMatch(BaseModel):
 
 
 class AddressMatches(BaseModel):
+    available: bool = Field(
+        description="False: no map is there (yet), nothing can be found; put a pin instead"
+    )
     matches: list[AddressMatch]
     sure: bool = Field(description="The first one is meant, and no other")
 
@@ -111,8 +113,9 @@ def find_addresses(
 ) -> AddressMatches:
     addresses = maps.addresses()
     if addresses is None:
-        raise Unavailable("The map's addresses are not there (yet); put a pin on the map, or try again.")
+        return AddressMatches(available=False, matches=[], sure=False)
     return AddressMatches(
+        available=True,
         matches=[
             AddressMatch(label=m.label, lat=m.lat, lon=m.lon, score=round(m.score, 3))
             for m in addresses.find(q, limit=limit)
