@@ -58,6 +58,7 @@ SCREENS = [
     "/orders?tab=shipments",
     "/orders/{order}",
     "/shipments/{shipment}",
+    "/dispatch",
     "/discrepancies",
     "/discrepancies?tab=counts&count=all",
     "/replenishment",
@@ -294,6 +295,7 @@ def test_an_empty_system_says_what_to_do_next(running: Running, browser: Browser
     watched = Watched(browser, running, "en")
     for path, words in [
         ("/receipts", "No receipts yet"),
+        ("/dispatch", "nothing to dispatch yet"),
         ("/orders", "They come from the ERP"),
         ("/discrepancies", "Books and reality agree"),
         ("/replenishment?tab=rules", "No rules yet"),
@@ -373,4 +375,57 @@ def test_the_books_are_corrected_by_a_form_that_shows_its_mistakes(busy: Running
     stock = busy.ask("GET", f"/items/{busy.ids['item']}/stock")
     assert stock["on_hand"] == "490"
     page.get_by_text("490").first.wait_for()
+    watched.context.close()
+
+
+def test_a_fleet_is_set_up_by_forms(running: Running, browser: Browser, conn: Conn) -> None:
+    conn.execute(
+        "insert into app_user (id, username, name, password_hash, roles) values (%s, 'dan', 'Dan Driver', 'x', array['driver'])",
+        [new_id()],
+    )
+    watched = Watched(browser, running, "en")
+    page = watched.page
+    dialog = page.get_by_role("dialog")
+    assert "There is no depot yet" in watched.open("/settings/depots")
+    page.get_by_role("button", name="Add a depot").first.click()
+    for label, value in {
+        "Code": "YARD",
+        "Name": "Yard",
+        "Latitude": "60.1935",
+        "Longitude": "24.9527",
+    }.items():
+        dialog.get_by_label(label).fill(value)
+    dialog.get_by_role("button", name="Create").click()
+    page.get_by_role("cell", name="60.19350, 24.95270").wait_for()
+
+    watched.open("/settings/vehicles")
+    page.get_by_role("button", name="Add a vehicle").first.click()
+    for label, value in {
+        "Code": "VAN-7",
+        "Plate": "XYZ-7",
+        "Load (kg)": "812.5",
+        "Room (m³)": "7.25",
+    }.items():
+        dialog.get_by_label(label).fill(value)
+    dialog.get_by_role("button", name="Create").click()
+    page.get_by_role("cell", name="812.5").wait_for()
+    (van,) = running.ask("GET", "/delivery-vehicles")["items"]
+    assert (van["max_weight_g"], van["max_volume_ml"], van["cost_per_km_cents"]) == (812_500, 7_250_000, 60)
+
+    watched.open("/settings/shifts?week=2027-03-22")  # the clocks change on its Sunday
+    page.get_by_role("button", name="Add a shift: VAN-7, 28 Mar 2027").click()
+    dialog.get_by_label("Driver").click()
+    page.get_by_role("option", name="Dan Driver").click()
+    dialog.get_by_label(re.compile("^From")).fill("07:30")
+    dialog.get_by_label(re.compile("^Until")).fill("15:30")
+    dialog.get_by_role("button", name="Create").click()
+    page.get_by_role("button", name=re.compile("07:30 – 15:30.*Dan Driver")).click()
+    (shift,) = running.ask("GET", "/vehicle-shifts?day=2027-03-28")["items"]
+    assert datetime.fromisoformat(shift["starts_at"]) == datetime(2027, 3, 28, 4, 30, tzinfo=UTC)
+    assert (shift["break_s"], shift["driver_name"]) == (1800, "Dan Driver")
+    dialog.get_by_label("Take it off").check()
+    dialog.get_by_role("button", name="Save").click()
+    dialog.wait_for(state="detached")
+    page.get_by_role("button", name=re.compile("07:30")).wait_for(state="detached")
+    assert not watched.wrong
     watched.context.close()
