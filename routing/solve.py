@@ -77,7 +77,9 @@ def solve(
 
 
 def engine_for(problem: Problem) -> tuple[Engine, str]:
-    """PyVRP wherever it can state the problem; and why not, where it cannot. Breaks are not the engines' (`breaks`)."""
+    """PyVRP wherever it can state the problem; and why not, where it cannot.
+
+    Not the engines' but settled exactly afterwards: breaks (`breaks`), and stops limited over several trips (`repair`)."""
     for s in problem.shipments:
         if len(s.pickup.windows) > 1 or len(s.delivery.windows) > 1:
             return "ortools", "a shipment has several windows"
@@ -165,12 +167,18 @@ def _fitted(known: Known, sequences: Sequences, deadline: float) -> Board:
     served = visited(kept)
     missing = [id_ for id_ in (*known.jobs, *known.shipments) if id_ not in served]
     required_first = sorted(missing, key=lambda id_: -_want(known, id_))
-    for id_ in required_first:
-        if time.monotonic() > deadline and not (
-            known.problem.vehicles and _want(known, id_) == inf and board.idle
-        ):
+    while required_first:
+        refused = []
+        for id_ in required_first:
+            if time.monotonic() > deadline and not (
+                known.problem.vehicles and _want(known, id_) == inf and board.idle
+            ):
+                return board
+            if not board.put_in(id_, deadline):
+                refused.append(id_)
+        if len(refused) == len(required_first):
             break
-        board.put_in(id_, deadline)
+        required_first = refused  # what came in since may lead there, or home from there
     return board
 
 
