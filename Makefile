@@ -63,7 +63,7 @@ $(VENV)/.python:
 	@touch $@
 
 $(VENV)/.base: requirements/base.txt requirements/build.txt pyproject.toml | $(VENV)/.python
-	@echo "installing what Stowage needs (the first time: about 120 MB of downloads)"
+	@echo "installing what Stowage needs (the first time: about 250 MB of downloads)"
 	$(PIP) install --require-hashes --no-deps -r requirements/build.txt -r requirements/base.txt
 	@$(PIP) install -q --no-index --no-build-isolation --no-deps -e .
 	@touch $@
