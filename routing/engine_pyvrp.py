@@ -488,7 +488,10 @@ def search(
 
     with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
         warnings.simplefilter("ignore", PenaltyBoundWarning)
-        best, cost = _best(data, list(pool.map(run, range(threads))))
+        try:
+            best, cost = _best(data, list(pool.map(run, range(threads))))
+        finally:
+            told.set()  # whoever interrupts the wait need not wait for the deadline
     return Found(model.sequences(best), cost)
 
 
