@@ -104,16 +104,40 @@ def propose(
     with conn.transaction():
         conn.execute("set transaction isolation level repeatable read, read only")
         scope = planning.scope_of(conn, ctx, p)
+    while True:
         _check(scope)
-        progress_text = f"asking for the ways between {_places(scope)} places"
-        base = planning.base_of(scope)
-    progress(progress_text)
+        try:
+            return _propose(conn, ctx, p, scope, progress)
+        except _Stuck as e:
+            progress(
+                f"leaving {', '.join(sorted(e.labels))} as on the board: what is bound there cannot be planned anew"
+            )
+            scope = replace(scope, vans=[van for van in scope.vans if van.label not in e.labels])
+
+
+class _Stuck(Exception):
+    """These vans have something aboard or locked that no plan can bring, or stand far from any road."""
+
+    def __init__(self, labels: set[str]) -> None:
+        super().__init__(labels)
+        self.labels = labels
+
+
+def _propose(
+    conn: Conn, ctx: Context, p: Plan, scope: Scope, progress: Callable[[str], None]
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    base = planning.base_of(scope)
+    progress(f"asking for the ways between {_places(scope)} places")
     s = situation(conn, ctx, p.day, scope.vans, scope.waiting, strict=True)
-    for van in s.vans.values():
-        for at in (s.vehicle(van.label).start, s.vehicle(van.label).end or 0):
-            if at in s.roads.unroutable:
-                raise CannotPlan(f"{van.label} cannot start: {s.roads.unroutable[at]}")
     bonds = bound_to(s)
+    stuck = {bonds[n] for n in s.unroutable if n in bonds}
+    for van in s.vans.values():
+        if (s.vehicle(van.label).end or 0) in s.roads.unroutable:
+            raise CannotPlan(f"{van.label} cannot start: {s.roads.unroutable[s.vehicle(van.label).end or 0]}")
+        if s.vehicle(van.label).start in s.roads.unroutable:
+            stuck.add(van.label)
+    if stuck:
+        raise _Stuck(stuck)
     asked = _plannable(s, with_bonds(s, bonds), bonds)
     count = len(asked.jobs) + len(asked.shipments)
     progress(f"planning {count} deliveries on {len(asked.vehicles)} vehicles")
@@ -126,6 +150,8 @@ def propose(
         progress("what is aboard cannot all be in time: looking for the least lateness")
         asked = _plannable(s, with_bonds(s, bonds, set(bonds) if everybody else left), bonds)
         found = _solve(s, asked, bonds, limit_s / 2, progress)
+    if left := _bound_and_left(found, bonds):
+        raise _Stuck({bonds[n] for n in left})
     driven = tuple(s.as_driven(r) for r in found.routes)
     found = replace(found, routes=driven, cost=s.cost(driven))
     progress("driving the plan again, to check it")
@@ -133,16 +159,9 @@ def propose(
     if broken:
         said = "; ".join(f"{v.vehicle or 'the plan'}: {v.detail}" for v in broken[:5])
         raise CannotPlan(f"The plan breaks rules and was thrown away: {said}. Nothing was changed.")
-    aboard = [u.id for u in found.unserved if u.id in bonds and s.jobs[u.id].state == "aboard"]
-    if aboard:
-        raise CannotPlan(
-            f"No way was found to bring {', '.join(aboard)}, which is aboard already. Nothing was changed."
-        )
     progress("fetching the lines along the roads")
     routes = [_route(s, r) for r in found.routes if r.visits]
-    unserved = [
-        _unserved(s, n, "too_far_from_road", text) for n, text in s.unroutable.items() if n not in bonds
-    ]
+    unserved = [_unserved(s, n, "too_far_from_road", text) for n, text in s.unroutable.items()]
     unserved += [_unserved(s, u.id, u.reason, _plainly(s, u)) for u in found.unserved]
     proposal = {"routes": routes, "unserved": unserved, "cost": round(found.cost / CENT)}
     return base, proposal, _difference(s, found, routes, unserved)

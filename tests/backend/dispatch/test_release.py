@@ -16,7 +16,7 @@ from backend.dispatch import jobs, load, moves, release, slots
 from backend.dispatch.jobs import Job
 from backend.errors import ChangedMeanwhile, Conflict
 from backend.orders import NewLine, NewOrder, Order
-from tests.backend.dispatch.day import PLACES, Day, call, put
+from tests.backend.dispatch.day import IN_THE_SEA, PLACES, Day, call, put
 from tests.backend.orders.flow import let_jobs_run
 from tests.backend.packing.test_packing import pick_all
 from tests.conftest import Api, Warehouse, put_stock
@@ -470,6 +470,22 @@ def test_when_a_van_breaks_down_the_next_plan_sends_another_to_take_its_goods_ov
     with day.conn.transaction():
         load.depart(day.conn, day.ctx(), rescue.id)
     assert day.route("VAN-2").state == "under_way"
+
+
+def test_a_van_that_is_far_from_any_road_by_its_gps_is_left_as_it_is_and_the_others_are_planned(
+    day: Day,
+) -> None:
+    route = on_the_road(day, "Kamppi", "Station")
+    day.now = route.starts_at + timedelta(minutes=2)
+    day.conn.execute(
+        "insert into vehicle_now (site_id, vehicle_id, at, lat, lon) values (%s, %s, %s, %s, %s)",
+        [day.w.site_id, day.vans["VAN-1"], day.now, IN_THE_SEA.lat, IN_THE_SEA.lon],
+    )
+    day.van("VAN-2")
+    packed(day, "Kaisa")
+    day.planned()
+    assert day.names(day.route("VAN-2")) == ["Kaisa"]
+    assert day.route("VAN-1").stops == route.stops
 
 
 def test_goods_of_a_van_that_broke_down_are_given_to_another_by_hand(day: Day) -> None:
