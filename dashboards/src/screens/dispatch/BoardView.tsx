@@ -1,8 +1,9 @@
 // Map, timeline, stop list and trays of one day, and the one hand that moves stops between them: by pointer onto a slot, or
 // by keyboard from slot to slot.
 import { Button } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { DndContext, DragOverlay, PointerSensor, useDraggable, useSensor, useSensors, type DragStartEvent, type Modifier } from "@dnd-kit/core";
-import { useDeferredValue, useEffect, useMemo, useRef, type PointerEvent as ReactPointerEvent, type ReactNode } from "react";
+import { useEffect, useMemo, useRef, type PointerEvent as ReactPointerEvent, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import { Shape } from "@/components/State";
 import type { Board, BoardVehicle, Route } from "@/data/dispatch";
@@ -42,7 +43,8 @@ export function BoardView({ board, vehicles, day, shown, fixed }: { board: Board
     const job = jobOf(board, movableAt(activatorEvent) ?? "");
     if (job) moves.pickUp(job, "pointer");
   };
-  const mapped = useDeferredValue(board); // lists and timeline first
+  // Lists and timeline first; the map draws what the backend made of a drop, not also what we took it for.
+  const [mapped] = useDebouncedValue(board, 120);
   return (
     <BoardContext value={tools}>
       <DndContext
