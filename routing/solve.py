@@ -18,7 +18,6 @@ from typing import Literal
 
 import numpy as np
 
-from routing import engine_ortools, engine_pyvrp, fleet
 from routing.breaks import plan_with_breaks, without_breaks
 from routing.problem import Plan, Problem, Route, Unserved
 from routing.repair import Board, Sequences, amount, cost_of, prize_of, take_out, timed, trips, visited
@@ -102,7 +101,11 @@ def _search(
     if not problem.jobs and not problem.shipments:
         return {}
     engine, _ = engine_for(problem)
-    if engine == "ortools":
+    if (
+        engine == "ortools"
+    ):  # either engine is a large library: who only imports `routing` does not pay for it
+        from routing import engine_ortools
+
         return engine_ortools.search(without_breaks(problem), deadline=deadline, start=start, on_cost=on_cost)
     return _by_pyvrp(problem, deadline, start, seed, on_cost)
 
@@ -115,6 +118,8 @@ def _by_pyvrp(
     on_cost: Callable[[float], None] | None,
 ) -> Sequences:
     """All that is required first; where that is found to be too much, as much of it as goes."""
+    from routing import engine_pyvrp, fleet
+
     now = time.monotonic()
     if not _surely_too_much(problem):
         if fleet.matters(problem):
