@@ -70,7 +70,8 @@ class Devices:
         self.cold.serve(self._world.modbus_port)
         for n, van in enumerate(VANS):
             self.gps[van.code] = EmulatedGps(DEPOT.lat, DEPOT.lon, cold_start_s=6, seed=self._world.seed + n)
-            self.gps[van.code].lose_sky()  # until its driver knows where it stands: the backend remembers, not we
+            # Without sky until its driver knows where it stands: the backend remembers that, not we.
+            self.gps[van.code].lose_sky()
             self._link(van.gps, self.gps[van.code])
         self.in_use = {name: Lock() for name in [*self.readers, "bench", "cold", *self.gps]}
         self._park_a_pallet()
