@@ -8,6 +8,7 @@ from backend.dispatch.on_the_road import (
     delivered_by_van,
     on_loading_changed,
     on_shipment_departed,
+    refuse_other_than_its_route,
     refuse_unreleased,
     verify,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "on_order_packed",
     "on_position",
     "on_shipment_departed",
+    "refuse_other_than_its_route",
     "refuse_unreleased",
     "verify",
 ]

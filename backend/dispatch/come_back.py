@@ -7,7 +7,7 @@ place when the route is finished: reality beats the books. The movements have ca
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -49,9 +49,10 @@ def unload(
 ) -> Unloaded:
     """A carton's SSCC: all of it that came back; an item's code: single pieces. Raises WrongParcel, Conflict, Invalid, NotFound."""
     found = _resolve(conn, ctx, code)
-    for order_id in _orders_of(conn, ctx.site_id, route_id, found):
+    order_ids = _orders_of(conn, ctx.site_id, route_id, found)
+    for order_id in order_ids:
         road.lock_order_of(conn, ctx.site_id, order_id)
-    r = road.lock_route(conn, ctx.site_id, route_id)
+    r = road.lock_with_others(conn, ctx.site_id, route_id, order_ids)
     if r.state not in road.ON_THE_ROAD:
         raise Conflict(f"{r.label} is {r.state.replace('_', ' ')}; nothing of it comes back.", state=r.state)
     rows = _scanned(conn, ctx, r, found, code)
@@ -72,7 +73,7 @@ def unload(
     _book_back(conn, ctx, r, rows, place_id, again)
     note(conn, ctx, "unloaded", f"{rows[0].sscc} to {place_code}", route_id=r.id, job_id=job_id,
          evidence={"outcome": outcome, "code": code[:500]})  # fmt: skip
-    next_job_id = _all_back(conn, ctx, r, job_id, outcome)
+    next_job_id = _all_back(conn, ctx, r, job_id, outcome, {a.carton_id for a in rows})
     announce(conn, ctx.site_id, "deliveries", r.id)
     return Unloaded(rows[0].sscc, place_code, outcome, next_job_id)
 
@@ -228,9 +229,18 @@ def _promise_again(conn: Conn, ctx: Context, carton_id: UUID, rows: Sequence[Abo
 # --- a further attempt ------------------------------------------------------------------------------------
 
 
-def _all_back(conn: Conn, ctx: Context, r: RoadRoute, job_id: UUID, outcome: str | None) -> UUID | None:
-    """Once all of a delivery is back, what met nobody becomes a further delivery; what was not tried is ready again."""
+def _all_back(
+    conn: Conn, ctx: Context, r: RoadRoute, job_id: UUID, outcome: str | None, cartons: Collection[UUID]
+) -> UUID | None:
+    """Once all of a delivery is back, what met nobody becomes a further delivery; what was not tried is ready again.
+
+    Where only these cartons came back before the door was reached, they are a delivery of their own."""
     if road.aboard(conn, " and a.job_id = %s and a.quantity > 0", [ctx.site_id, job_id]):
+        if outcome is None:
+            words = f"{r.label} brought it back without having been there; the rest is brought without it."
+            further_id = road.split_off(conn, ctx, job_id, cartons, "brought_back", words)
+            note(conn, ctx, "brought_back", words, route_id=r.id, job_id=job_id,
+                 evidence={"further_job_id": str(further_id)})  # fmt: skip
         return None
     if outcome == "nobody_there":
         return _further_attempt(conn, ctx, r, job_id)
@@ -254,6 +264,7 @@ def _further_attempt(conn: Conn, ctx: Context, r: RoadRoute, job_id: UUID) -> UU
            where x.site_id = %s and x.job_id = %s and c.state = 'closed'""",
         [next_id, ctx.site_id, job_id],
     )
+    road.weigh(conn, ctx, next_id)
     note(conn, ctx, "further_attempt", f"attempt {attempt + 1} for {customer} after {number}, {window[0]:%d.%m. %H:%M} UTC",
          job_id=next_id, evidence={"previous_id": str(job_id), "route_id": str(r.id)})  # fmt: skip
     return next_id
@@ -273,15 +284,21 @@ def next_window(
 
 
 def _ready_again(conn: Conn, ctx: Context, r: RoadRoute, job_id: UUID) -> None:
+    elsewhere = next(
+        iter(road.aboard(conn, " and a.job_id = %s and a.quantity > 0 and a.route_id <> %s", [ctx.site_id, job_id, r.id])),
+        None,
+    )  # fmt: skip
+    why, words = (
+        ("brought_back", f"{r.label} brought it back without having been there.")
+        if elsewhere is None
+        else ("vehicle_broke_down", f"{r.label} did not fetch it from the vehicle that broke down.")
+    )
     conn.execute(
-        """update delivery_job set state = 'ready', unplanned = 'brought_back', unplanned_detail = %s, goods_on_route_id = null,
+        """update delivery_job set state = 'ready', unplanned = %s, unplanned_detail = %s, goods_on_route_id = %s,
                   version = version + 1 where site_id = %s and id = %s and state in ('aboard', 'released', 'planned', 'ready')""",
-        [f"{r.label} brought it back without having been there.", ctx.site_id, job_id],
+        [why, words, elsewhere.route_id if elsewhere else None, ctx.site_id, job_id],
     )
-    conn.execute(
-        "update delivery_stop set state = 'skipped' where site_id = %s and job_id = %s and state in ('planned', 'arrived')",
-        [ctx.site_id, job_id],
-    )
+    road.pass_over(conn, ctx, job_id, r.id)
     etas.late_is_over(conn, ctx, job_id)
 
 
@@ -307,7 +324,7 @@ def finish(
     ).fetchall()
     for (order_id,) in held:
         road.lock_order_of(conn, ctx.site_id, order_id)
-    r = road.lock_route(conn, ctx.site_id, route_id)
+    r = road.lock_with_others(conn, ctx.site_id, route_id, [order_id for (order_id,) in held])
     if r.state == "finished":
         return r
     if r.state not in road.ON_THE_ROAD:
@@ -387,18 +404,38 @@ def _missing(conn: Conn, ctx: Context, r: RoadRoute, rows: Sequence[AboardRow], 
             "select order_id, state from delivery_job where site_id = %s and id = %s", [ctx.site_id, job_id]
         ).fetchone()
         assert row is not None
-        if row[1] == "aboard":
-            conn.execute(
-                """update delivery_job set state = 'cancelled', finished_at = %s, version = version + 1 where site_id = %s and id = %s""",
-                [ctx.now, ctx.site_id, job_id],
-            )
-            conn.execute(
-                "update delivery_stop set state = 'skipped' where site_id = %s and job_id = %s and state in ('planned', 'arrived')",
-                [ctx.site_id, job_id],
-            )
-            tracking.end(conn, ctx, job_id)
+        _without_the_missing(conn, ctx, r, job_id, row[1])
         orders.refresh_state(conn, ctx, row[0])  # it is not over any more
         orders.allocate(conn, ctx, row[0])
+
+
+def _without_the_missing(conn: Conn, ctx: Context, r: RoadRoute, job_id: UUID, state: str) -> None:
+    """What becomes of a delivery whose goods, or some of them, are gone."""
+    rest = road.aboard(conn, " and a.job_id = %s and a.quantity > 0", [ctx.site_id, job_id])
+    if state == "nobody_there":
+        if not rest and _some_in_the_house(conn, ctx.site_id, job_id):
+            _further_attempt(conn, ctx, r, job_id)
+    elif rest:  # another vehicle has taken a part over, and that is all there is now
+        if len({a.route_id for a in rest}) == 1:
+            _all_taken_over(conn, ctx, road.route(conn, ctx.site_id, rest[0].route_id), job_id)
+    else:
+        conn.execute(
+            """update delivery_job set state = 'cancelled', finished_at = %s, goods_on_route_id = null, unplanned = null,
+                      unplanned_detail = '', version = version + 1
+               where site_id = %s and id = %s and state in ('ready', 'planned', 'released', 'aboard')""",
+            [ctx.now, ctx.site_id, job_id],
+        )
+        road.pass_over(conn, ctx, job_id, r.id)
+        tracking.end(conn, ctx, job_id)
+
+
+def _some_in_the_house(conn: Conn, site_id: UUID, job_id: UUID) -> bool:
+    row = conn.execute(
+        """select 1 from delivery_job_carton x join carton c on c.site_id = x.site_id and c.id = x.carton_id
+           where x.site_id = %s and x.job_id = %s and c.state = 'closed' limit 1""",
+        [site_id, job_id],
+    ).fetchone()
+    return row is not None
 
 
 # --- taken over by another vehicle ------------------------------------------------------------------------

@@ -358,6 +358,20 @@ def arrive_at_stop(stop_id: UUID, body: Arrival, conn: Db, ctx: Ctx, who: Who) -
     return _shown(conn, ctx, r.id)
 
 
+class Moment(BaseModel):
+    occurred_at: AwareDatetime | None = Field(
+        default=None, description="When it was, where the phone was offline"
+    )
+
+
+@router.post("/delivery-stops/{stop_id}/go-on", response_model=DriverRoute, dependencies=[DRIVES])
+def go_on_after_break(stop_id: UUID, body: Moment, conn: Db, ctx: Ctx, who: Who) -> DriverRoute:
+    """The break is over: the next customer sees the van again. Twice is once."""
+    _own_stop(conn, ctx, who, stop_id)
+    r = road.go_on(conn, ctx, stop_id, occurred_at=body.occurred_at)
+    return _shown(conn, ctx, r.id)
+
+
 class Photo(BaseModel):
     type: Literal["image/jpeg", "image/png", "image/webp"]
     base64: Annotated[str, Field(min_length=8, max_length=1_600_000, pattern=r"^[A-Za-z0-9+/=\r\n]+$")]

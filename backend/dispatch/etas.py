@@ -98,7 +98,11 @@ def _free(
     if last is None:
         return r.departed_at or r.starts_at, Point(r.depot_lat, r.depot_lon)
     left = max(t for t in (last.left_at, last.done_at, last.arrived_at) if t is not None)
-    return left, Point(last.lat, last.lon) if last.lat is not None and last.lon is not None else None
+    # A break has no place of its own: it was held at, or after, the door before it.
+    where = last if last.lat is not None else _last_left([s for s in all_stops if s.lat is not None])
+    if where is None:
+        return left, Point(r.depot_lat, r.depot_lon)
+    return left, Point(where.lat, where.lon) if where.lat is not None and where.lon is not None else None
 
 
 def _last_left(all_stops: Sequence[RoadStop]) -> RoadStop | None:

@@ -138,7 +138,7 @@ def depart(
         raise Forbidden("Only a lead or dispatcher lets an incomplete route leave.", field="anyway")
     if anyway and missing and not reason.strip():
         raise Invalid("Say why it leaves without them.", field="reason")
-    last_loaded = max((c.loaded_at for c in m.cartons if c.loaded_at is not None), default=None)
+    last_loaded = max((c.loaded_at for c in m.cartons if c.loaded_at is not None), default=r.released_at)
     then = replace(ctx, now=road.moment(ctx, occurred_at, last_loaded))
     if anyway and missing:
         note(conn, then, "departed_anyway", reason.strip(), route_id=route_id,

@@ -64,6 +64,7 @@ class RoadRoute:
     ends_at: datetime
     shift_ends_at: datetime
     break_from: datetime | None
+    released_at: datetime | None
     departed_at: datetime | None
     left_depot_at: datetime | None
     back_at: datetime | None
@@ -112,7 +113,7 @@ class RoadStop:
 _ROUTE = """
     select r.id, r.number, r.state, r.day, r.version, r.vehicle_id, p.code as vehicle_code, v.plate, v.gps_device, s.driver_id,
            u.name as driver_name, r.depot_id, d.lat as depot_lat, d.lon as depot_lon, r.shipment_id, r.starts_at, r.ends_at,
-           s.ends_at as shift_ends_at, s.break_from, r.departed_at, r.left_depot_at, r.back_at, r.eta_by, r.late_s
+           s.ends_at as shift_ends_at, s.break_from, r.released_at, r.departed_at, r.left_depot_at, r.back_at, r.eta_by, r.late_s
     from delivery_route r join delivery_vehicle v on v.site_id = r.site_id and v.id = r.vehicle_id join place p on p.id = v.id
          join vehicle_shift s on s.site_id = r.site_id and s.id = r.shift_id left join app_user u on u.id = s.driver_id
          join depot d on d.site_id = r.site_id and d.id = r.depot_id
@@ -148,6 +149,31 @@ def lock_route(conn: Conn, site_id: UUID, route_id: UUID) -> RoadRoute:
         "select 1 from delivery_route where site_id = %s and id = %s for update", [site_id, route_id]
     )
     return route(conn, site_id, route_id)
+
+
+def lock_with_others(conn: Conn, site_id: UUID, route_id: UUID, order_ids: Collection[UUID]) -> RoadRoute:
+    """The route, and every other one that is to bring something of these orders, held by id. Take the orders before it."""
+    conn.execute(
+        """select 1 from delivery_route where site_id = %s and (id = %s or id in (
+               select s.route_id from delivery_stop s join delivery_job j on j.site_id = s.site_id and j.id = s.job_id
+               where s.site_id = %s and j.order_id = any(%s) and s.state in ('planned', 'arrived')))
+           order by id for update""",
+        [site_id, route_id, site_id, list(order_ids)],
+    )
+    return route(conn, site_id, route_id)
+
+
+def pass_over(conn: Conn, ctx: Context, job_id: UUID, own_route_id: UUID, *, but: UUID | None = None) -> None:
+    """Nobody drives there any more: its open stops are skipped, and another route that had some is timed anew."""
+    from backend.dispatch import board, moves  # they build on this
+
+    others = conn.execute(
+        """update delivery_stop set state = 'skipped' where site_id = %s and job_id = %s and state in ('planned', 'arrived')
+             and id is distinct from %s returning route_id""",
+        [ctx.site_id, job_id, but],
+    ).fetchall()
+    for other_id in sorted({UUID(str(r[0])) for r in others} - {own_route_id}):
+        moves.retime(conn, ctx, board.lock_routes(conn, ctx.site_id, [other_id])[0])
 
 
 def stops(conn: Conn, site_id: UUID, route_id: UUID) -> list[RoadStop]:
@@ -247,6 +273,25 @@ def delivered_by_van(conn: Conn, site_id: UUID, shipment_id: UUID) -> tuple[UUID
         [site_id, row[0]],
     ).fetchall()
     return row[0], {UUID(str(c)): UUID(str(j)) for c, j in found}
+
+
+def refuse_other_than_its_route(
+    conn: Conn,
+    site_id: UUID,
+    order_ids: Sequence[UUID],
+    shipment_id: UUID | None = None,
+    vehicle_id: UUID | None = None,
+) -> None:
+    """A released route's shipment keeps its orders and its van, until the route is withdrawn. Raises Conflict."""
+    row = conn.execute(
+        """select r.number, p.code, r.vehicle_id from delivery_route r join place p on p.id = r.vehicle_id
+           where r.site_id = %s and r.state in ('released', 'loading') and (r.shipment_id = %s or r.shipment_id in (
+               select x.shipment_id from shipment_order x where x.site_id = %s and x.order_id = any(%s) and x.current)) limit 1""",
+        [site_id, shipment_id, site_id, list(order_ids)],
+    ).fetchone()
+    if row is not None and row[2] != vehicle_id:
+        raise Conflict(f"This goes with route {row[0]} on {row[1]}; withdraw its release on the dispatch screen first.",
+                       route=row[0])  # fmt: skip
 
 
 def refuse_unreleased(conn: Conn, site_id: UUID, carton_id: UUID) -> None:
@@ -353,6 +398,8 @@ def _left_otherwise(conn: Conn, ctx: Context, shipment_id: UUID, carton_ids: Col
 def leave(conn: Conn, ctx: Context, route_id: UUID) -> None:
     """The vehicle drives. Stops whose goods stayed behind are taken off; their deliveries go back to the tray."""
     r = lock_route(conn, ctx.site_id, route_id)
+    if r.state not in ("released", "loading"):
+        raise Conflict(f"{r.label} is {r.state.replace('_', ' ')}; it does not depart.", state=r.state)
     conn.execute(
         """update delivery_route set state = 'under_way', departed_at = %s, eta_by = 'plan', version = version + 1
            where site_id = %s and id = %s""",
@@ -408,17 +455,25 @@ def _split_what_stayed(conn: Conn, ctx: Context, s: RoadStop, stayed: list[UUID]
     """Some cartons of a delivery did not come along: they are a delivery of their own now."""
     if not stayed or s.job_id is None:
         return
-    job_id = another_job(
-        conn, ctx, s.job_id, unplanned="left_behind", detail=f"These cartons of {s.job_number} stayed behind."
+    job_id = split_off(
+        conn, ctx, s.job_id, stayed, "left_behind", f"These cartons of {s.job_number} stayed behind."
     )
-    conn.execute(
-        "update delivery_job_carton set job_id = %s where site_id = %s and job_id = %s and carton_id = any(%s)",
-        [job_id, ctx.site_id, s.job_id, stayed],
-    )
-    for changed in (s.job_id, job_id):
-        _weigh(conn, ctx, changed)
     note(conn, ctx, "left_behind", f"{len(stayed)} cartons of {s.job_number} stayed at the depot", route_id=s.route_id,
          job_id=s.job_id, evidence={"further_job_id": str(job_id)})  # fmt: skip
+
+
+def split_off(
+    conn: Conn, ctx: Context, job_id: UUID, carton_ids: Collection[UUID], unplanned: str, detail: str
+) -> UUID:
+    """Cartons of a delivery that are brought another time than the rest: a delivery of their own."""
+    further_id = another_job(conn, ctx, job_id, unplanned=unplanned, detail=detail)
+    conn.execute(
+        "update delivery_job_carton set job_id = %s where site_id = %s and job_id = %s and carton_id = any(%s)",
+        [further_id, ctx.site_id, job_id, list(carton_ids)],
+    )
+    for changed in (job_id, further_id):
+        weigh(conn, ctx, changed)
+    return further_id
 
 
 def another_job(
@@ -448,7 +503,7 @@ def another_job(
     return job_id
 
 
-def _weigh(conn: Conn, ctx: Context, job_id: UUID) -> None:
+def weigh(conn: Conn, ctx: Context, job_id: UUID) -> None:
     """Weight from its cartons; volume in the same proportion."""
     conn.execute(
         """update delivery_job j set weight_g = w.grams, version = version + 1,
@@ -524,6 +579,28 @@ def arrive(conn: Conn, ctx: Context, stop_id: UUID, *, occurred_at: datetime | N
             f"{r.label} is {r.state.replace('_', ' ')}; one arrives once it is under way.", state=r.state
         )
     set_arrived(conn, ctx, r, s, moment(ctx, occurred_at, r.departed_at), by="driver")
+    etas.refresh(conn, ctx, r.id)
+    return route(conn, ctx.site_id, r.id)
+
+
+def go_on(conn: Conn, ctx: Context, stop_id: UUID, *, occurred_at: datetime | None = None) -> RoadRoute:
+    """The driver ends the break: from now on the vehicle is on its way to the next customer. Twice is once.
+    Raises Conflict (no break, or not begun), NotFound."""
+    s = stop(conn, ctx.site_id, stop_id)
+    r = lock_route(conn, ctx.site_id, s.route_id)
+    s = stop(conn, ctx.site_id, stop_id)
+    if s.kind != "break":
+        raise Conflict("This stop is no break; say at it what became of the delivery.", kind=s.kind)
+    if s.state == "done":
+        return r
+    if s.state != "arrived":
+        raise Conflict("This break has not begun; begin it first, or drive on to the next stop.", state=s.state)
+    at = moment(ctx, occurred_at, s.arrived_at)
+    conn.execute(
+        "update delivery_stop set state = 'done', done_at = %s, left_at = %s where site_id = %s and id = %s",
+        [at, at, ctx.site_id, s.id],
+    )
+    note(conn, ctx, "went_on", f"{r.label} goes on after the break", route_id=r.id, evidence={"at": at.isoformat()})
     etas.refresh(conn, ctx, r.id)
     return route(conn, ctx.site_id, r.id)
 

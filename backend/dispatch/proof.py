@@ -153,7 +153,7 @@ def _hold(conn: Conn, ctx: Context, stop_id: UUID, occurred_at: datetime | None)
     if s.kind != "delivery" or s.job_id is None or s.order_id is None:
         raise Conflict("Nothing is delivered at this stop.", kind=s.kind)
     road.lock_order_of(conn, ctx.site_id, s.order_id)
-    r = road.lock_route(conn, ctx.site_id, s.route_id)
+    r = road.lock_with_others(conn, ctx.site_id, s.route_id, [s.order_id])
     conn.execute(
         "select 1 from delivery_job where site_id = %s and id = %s for update", [ctx.site_id, s.job_id]
     )
@@ -303,10 +303,7 @@ def _settle(conn: Conn, ctx: Context, door: _Door, outcome: Outcome, reason: str
             s.id,
         ],
     )
-    conn.execute(  # it was to be taken over by another vehicle, and was delivered first
-        """update delivery_stop set state = 'skipped' where site_id = %s and job_id = %s and id <> %s and state in ('planned', 'arrived')""",
-        [ctx.site_id, door.job_id, s.id],
-    )
+    road.pass_over(conn, ctx, door.job_id, r.id, but=s.id)  # where another vehicle was to take it over
     tracking.end(conn, then, door.job_id)
     etas.late_is_over(conn, ctx, door.job_id)
     note(conn, then, outcome, f"{s.job_number} for {s.customer_name}: {_words(outcome, door.lines, reason)}", route_id=r.id,
@@ -470,16 +467,17 @@ def photo_of(type_: str, text: str) -> Photo:
 def not_with_customer(conn: Conn, site_id: UUID, order_id: UUID) -> dict[UUID, Decimal]:
     """By item: what counts as shipped of an order and is with no customer: aboard still, or not taken."""
     rows = conn.execute(
-        """select a.item_id, sum(case when p.outcome in ('partly_delivered', 'refused') then a.taken else a.quantity end)
-                  - sum(coalesce(d.delivered, 0))
-           from (select job_id, item_id, sum(taken) as taken, sum(quantity) as quantity from aboard where site_id = %s
-                 group by job_id, item_id) a
-           join delivery_job j on j.site_id = %s and j.id = a.job_id and j.order_id = %s
-           left join delivery_proof p on p.site_id = j.site_id and p.job_id = j.id
-           left join lateral (select sum(l.delivered) as delivered from delivery_proof_line l where l.site_id = p.site_id
-                              and l.proof_id = p.id and l.item_id = a.item_id and p.outcome = 'partly_delivered') d on true
-           group by a.item_id""",
-        [site_id, site_id, order_id],
+        """select item_id, sum(quantity) from (
+               select a.item_id, a.quantity from aboard a join delivery_job j on j.site_id = a.site_id and j.id = a.job_id
+                      left join delivery_proof p on p.site_id = j.site_id and p.job_id = j.id
+               where j.site_id = %s and j.order_id = %s and coalesce(p.outcome, '') not in ('partly_delivered', 'refused')
+               union all
+               select l.item_id, l.aboard - l.delivered from delivery_proof_line l
+                      join delivery_proof p on p.site_id = l.site_id and p.id = l.proof_id
+                      join delivery_job j on j.site_id = p.site_id and j.id = p.job_id
+               where j.site_id = %s and j.order_id = %s and p.outcome in ('partly_delivered', 'refused')) x
+           group by item_id""",
+        [site_id, order_id, site_id, order_id],
     ).fetchall()
     return {r[0]: r[1] for r in rows if r[1] > 0}
 

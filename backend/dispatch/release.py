@@ -41,7 +41,8 @@ def release(conn: Conn, ctx: Context, route_id: UUID, version: int, *, door_id: 
     shipment_id = None
     if at_depot:
         made = shipping.plan(
-            conn, ctx, list(dict.fromkeys(j.order_id for j in at_depot)), vehicle_id=route.vehicle.id, door_id=door_id
+            conn, ctx, list(dict.fromkeys(j.order_id for j in at_depot)), vehicle_id=route.vehicle.id, door_id=door_id,
+            for_route=True,
         )  # fmt: skip
         shipment_id = made.id
     conn.execute(
@@ -217,5 +218,5 @@ def _check_free(conn: Conn, ctx: Context, route: Route, brought: list[Job]) -> N
 def _dissolve(conn: Conn, ctx: Context, route: Route) -> None:
     """Each order has a shipment of its own again. Raises Conflict where something is loaded."""
     for order_id in sorted({j.order_id for j in _jobs_of(route) if j.goods_on_route_id is None}):
-        shipping.plan(conn, ctx, [order_id])
+        shipping.plan(conn, ctx, [order_id], for_route=True)
         announce(conn, ctx.site_id, "orders", order_id)

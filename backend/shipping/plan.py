@@ -45,10 +45,17 @@ def plan(
     *,
     vehicle_id: UUID | None = None,
     door_id: UUID | None = None,
+    for_route: bool = False,
 ) -> Shipment:
-    """Several orders on one vehicle or through one door. Raises Conflict (loaded or gone already), NotFound, Unknown."""
+    """Several orders on one vehicle or through one door. Raises Conflict (loaded or gone already), NotFound, Unknown.
+
+    `for_route`: dispatch asks, who alone takes an order off a released route."""
+    from backend import dispatch  # it plans shipments; only these calls go back
+
     wanted = list(dict.fromkeys(order_ids))
     lock_orders(conn, ctx.site_id, wanted)
+    if not for_route:
+        dispatch.refuse_other_than_its_route(conn, ctx.site_id, wanted)
     rows = conn.execute(
         "select number, state from sales_order where site_id = %s and id = any(%s)", [ctx.site_id, wanted]
     ).fetchall()
@@ -73,6 +80,8 @@ def assign(
     door_id: UUID | None,
 ) -> Shipment:
     """Another vehicle or door, while nothing is loaded. Raises ChangedMeanwhile, Conflict, NotFound, Unknown."""
+    from backend import dispatch  # it plans shipments; only these calls go back
+
     s = lock_shipment(conn, ctx.site_id, shipment_id)
     if s.version != version:
         raise ChangedMeanwhile(
@@ -82,6 +91,7 @@ def assign(
         )
     if s.is_over or any(c.loaded_at is not None for c in s.cartons):
         raise Conflict(f"{s.number} is being loaded or gone; unload it first.")
+    dispatch.refuse_other_than_its_route(conn, ctx.site_id, [], s.id, vehicle_id)
     _check_places(conn, ctx, vehicle_id, door_id)
     conn.execute(
         "update shipment set vehicle_id = %s, door_id = %s, version = version + 1 where site_id = %s and id = %s",
