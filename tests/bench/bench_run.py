@@ -24,6 +24,7 @@ from playwright.sync_api import Response
 from stowage.parts.broker import free_port
 from stowage.run import get
 from tests.bench.figure import Figure, figure
+from tests.bench.memory import pss_mb
 from tests.chromium import chromium
 
 CHECKOUT = Path(__file__).parents[2]
@@ -98,9 +99,8 @@ class _Run:
                 command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 if "trytond" in command:
                     continue
-                kb = re.search(r"^Pss: +(\d+)", (process / "smaps_rollup").read_text(), re.MULTILINE)
                 name = _name(command)
-                found[name] = found.get(name, 0) + (int(kb[1]) / 1024 if kb else 0)
+                found[name] = found.get(name, 0) + pss_mb(process)
             except OSError:
                 continue
         return found
