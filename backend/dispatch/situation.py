@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 import numpy as np
@@ -77,10 +77,11 @@ class Situation:
     """(kind of visit, job number) to the index of its point."""
 
     def at(self, seconds: int) -> datetime:
-        return self.zero + timedelta(seconds=seconds)
+        """In the site's own time. Counted in UTC: a local day has 23 or 25 hours when the clocks change."""
+        return (self.zero.astimezone(UTC) + timedelta(seconds=seconds)).astimezone(self.zero.tzinfo)
 
     def seconds(self, moment: datetime) -> int:
-        return round((moment - self.zero).total_seconds())
+        return round((moment.astimezone(UTC) - self.zero.astimezone(UTC)).total_seconds())
 
     def vehicle(self, label: str) -> words.Vehicle:
         return next(v for v in self.problem.vehicles if v.id == label)

@@ -3,7 +3,7 @@ elsewhere, shipments changed behind a route's back. Whatever it is, the books st
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -241,3 +241,38 @@ def test_an_order_on_a_released_route_is_not_taken_by_another_shipment(
     d.leave().deliver("Kahvila")
     assert in_place(conn, warehouse, "customer") == 4
     books_are_right(conn)
+
+
+# --- days on which the clocks change -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("changes", [date(2027, 3, 28), date(2027, 10, 31)])
+def test_on_the_day_the_clocks_change_the_times_are_true(day: Day, changes: date) -> None:
+    day.day = changes
+    day.now = day.at("00:30")
+    day.van("VAN-1", "09:00", "15:00")
+    day.job("Kamppi", "10:00", "10:30")
+    day.job("Kaisa", "13:00", "13:30")
+    (route,) = day.planned().routes
+    assert day.at("09:00") <= route.starts_at
+    assert route.ends_at <= day.at("15:00")
+    assert [s.late_s for s in route.stops] == [0, 0]
+    for s, opens in zip(route.stops, ("10:00", "13:00"), strict=True):
+        assert day.at(opens) <= s.planned_start_at <= day.at(opens) + timedelta(minutes=30)
+
+
+def test_a_night_in_which_the_clocks_go_back_has_one_hour_more(day: Day) -> None:
+    day.day = date(2027, 10, 30)
+    day.now = day.at("12:00")
+    day.van("NIGHT", "22:00", "06:00", end_days=1)
+    day.job("Kamppi", "23:00", "23:30")
+    opens = day.at("05:00", days=1)
+    day.job("Kaisa")
+    day.conn.execute(
+        "update delivery_job set window_from = %s, window_until = %s where id = %s",
+        [opens, opens + timedelta(minutes=20), day.jobs["Kaisa"]],
+    )
+    (route,) = day.planned().routes
+    last = route.stops[-1]
+    assert opens <= last.planned_start_at <= opens + timedelta(minutes=20)
+    assert route.late_s == 0
