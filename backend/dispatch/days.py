@@ -8,6 +8,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from backend.db import Conn
+from backend.errors import Invalid
 
 
 def zone_of(conn: Conn, site_id: UUID) -> ZoneInfo:
@@ -20,7 +21,9 @@ def begin_of(day: date, zone: ZoneInfo) -> datetime:
 
 
 def bounds(conn: Conn, site_id: UUID, day: date) -> tuple[datetime, datetime]:
-    """The day's first moment, and the next day's."""
+    """The day's first moment, and the next day's. Raises Invalid for a day of another age."""
+    if not 2000 <= day.year <= 2200:
+        raise Invalid("The day is not of this age.", field="day")
     zone = zone_of(conn, site_id)
     return begin_of(day, zone), begin_of(day + timedelta(days=1), zone)
 

@@ -24,7 +24,7 @@ from tests.backend.dispatch.road import (
 )
 from tests.backend.dispatch.test_release import drive_off, packed, released
 from tests.backend.dispatch.test_whole_days import on_the_road, stop_of
-from tests.conftest import Warehouse, put_stock
+from tests.conftest import Api, Warehouse, put_stock
 
 
 @pytest.fixture
@@ -276,3 +276,8 @@ def test_a_night_in_which_the_clocks_go_back_has_one_hour_more(day: Day) -> None
     last = route.stops[-1]
     assert opens <= last.planned_start_at <= opens + timedelta(minutes=20)
     assert route.late_s == 0
+
+
+def test_the_last_day_of_the_calendar_is_no_day_of_a_driver(api: Api, warehouse: Warehouse) -> None:
+    answer = api.get("/api/v1/driver/routes?day=9999-12-31")
+    assert (answer.status_code, answer.json()["field"]) == (422, "day")
