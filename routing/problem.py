@@ -114,6 +114,8 @@ class Problem:
     matrices: tuple[Matrix, ...]
     jobs: tuple[Job, ...] = ()
     shipments: tuple[Shipment, ...] = ()
+    unit: int | None = None
+    """So many seconds, metres and costs are one of the asker's own, which have no name: reasons are said in these."""
 
 
 VisitKind = Literal["job", "pickup", "delivery", "reload", "break"]

@@ -26,6 +26,9 @@ from routing.unserved import impossible, left_out
 
 Engine = Literal["pyvrp", "ortools"]
 
+LARGEST_WAY, LARGEST = 10**12, 10**16
+"""Sums of more would not fit the engines' 64 bits."""
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -278,6 +281,8 @@ def complain(problem: Problem) -> None:
             raise BadProblem(f"matrix {n} says that the way from a place to itself is not 0")
         if min(m.distance_m.min(initial=0), m.duration_s.min(initial=0)) < -1:
             raise BadProblem(f"matrix {n} has a negative way")
+        if max(m.distance_m.max(initial=0), m.duration_s.max(initial=0)) > LARGEST_WAY:
+            raise BadProblem(f"matrix {n} has a way that is too large: {LARGEST_WAY} is the most")
     for kind, ids in (("vehicle", [v.id for v in problem.vehicles]), ("job", [j.id for j in problem.jobs]),
                       ("shipment", [s.id for s in problem.shipments])):  # fmt: skip
         twice = sorted({id_ for id_ in ids if ids.count(id_) > 1}) if len(set(ids)) < len(ids) else []
@@ -296,11 +301,26 @@ def complain(problem: Problem) -> None:
                 raise BadProblem(f"vehicle {v.id} is at place {place}, and there are {places}")
         if min(v.fixed_cost, v.cost_per_km, v.cost_per_h, v.reload_s) < 0:
             raise BadProblem(f"vehicle {v.id} has a negative cost or loading time")
+        if any(b.duration_s < 0 for b in v.breaks):
+            raise BadProblem(f"vehicle {v.id} has a break that takes less than no time")
+        _not_too_large(
+            f"vehicle {v.id}", v.fixed_cost, v.cost_per_km, v.cost_per_h, v.reload_s, *v.capacity, v.shift.opens_s,
+            v.shift.closes_s, *(t for b in v.breaks for t in (b.window.opens_s, b.window.closes_s, b.duration_s)),
+        )  # fmt: skip
     for j in (*problem.jobs, *(j for s in problem.shipments for j in (s.pickup, s.delivery))):
         if not 0 <= j.location < places:
             raise BadProblem(f"job {j.id} is at place {j.location}, and there are {places}")
         if min((*j.delivery, *j.pickup, j.service_s, j.prize or 0), default=0) < 0:
             raise BadProblem(f"job {j.id} has a negative load, service time or prize")
+        times = (t for w in j.windows for t in (w.opens_s, w.closes_s))
+        _not_too_large(f"job {j.id}", *j.delivery, *j.pickup, j.service_s, j.release_s, j.prize or 0, *times)
     for s in problem.shipments:
         if min(s.load, default=0) < 0:
             raise BadProblem(f"shipment {s.id} has a negative load")
+        _not_too_large(f"shipment {s.id}", *s.load)
+
+
+def _not_too_large(who: str, *values: int) -> None:
+    over = [v for v in values if abs(v) > LARGEST]
+    if over:
+        raise BadProblem(f"{who} has a number that is too large ({over[0]}): {LARGEST} is the most")

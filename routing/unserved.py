@@ -73,7 +73,7 @@ def _alone(known: Known, ways: _Ways, kinds: Sequence[Vehicle], id_: str) -> Uns
         if isinstance(tried, Route) or ways.may_be_in_time(v, id_):
             return None
         misfits.append((v, tried))
-    return Unserved(id_, "window_too_short", _too_late(misfits))
+    return Unserved(id_, "window_too_short", _too_late(known, misfits))
 
 
 def left_out(board: Board, id_: str) -> Unserved:
@@ -95,7 +95,8 @@ def left_out(board: Board, id_: str) -> Unserved:
         return Unserved(
             id_,
             "not_worth_it",
-            f"serving it costs {_whole(cheapest)} more, leaving it out {prize}. It is served from a prize of {_whole(cheapest)} on.",
+            f"serving it costs {_cost(known, cheapest)} more, leaving it out {_own(known, prize)}. "
+            f"It is served from a prize of {_cost(known, cheapest)} on.",
         )
     return full or Unserved(id_, "no_time_left", _no_time(board, slots))
 
@@ -133,10 +134,14 @@ def _no_time(board: Board, slots: Sequence[Slot]) -> str:
         times = tried.times if isinstance(tried, Misfit) else None
         if times is None or times.no_road:
             continue
-        late = [f"{_minutes(s)} late at {visit}" for visit, s in times.late_s.items()]
-        late += [f"{_minutes(times.overtime_s)} of overtime"] if times.overtime_s else []
-        late += [f"{_minutes(times.over_duration_s)} under way too long"] if times.over_duration_s else []
-        late += [f"{times.over_distance_m} m too far"] if times.over_distance_m else []
+        late = [f"{_time(board.known, s)} late at {visit}" for visit, s in times.late_s.items()]
+        late += [f"{_time(board.known, times.overtime_s)} of overtime"] if times.overtime_s else []
+        late += (
+            [f"{_time(board.known, times.over_duration_s)} under way too long"]
+            if times.over_duration_s
+            else []
+        )
+        late += [f"{_way(board.known, times.over_distance_m)} too far"] if times.over_distance_m else []
         late += ["no time for the driver's break"] if times.missed_breaks else []
         total = sum(times.late_s.values()) + times.overtime_s + times.over_duration_s
         total += 3600 * len(times.missed_breaks) + times.over_distance_m
@@ -279,7 +284,7 @@ def _nobody(known: Known, kinds: Sequence[Vehicle], id_: str) -> str:
     return f"needs {', '.join(sorted(skills))}; {nearest} comes nearest and lacks {', '.join(least) or 'nothing but the right to'}."
 
 
-def _too_late(misfits: Sequence[tuple[Vehicle, Misfit]]) -> str:
+def _too_late(known: Known, misfits: Sequence[tuple[Vehicle, Misfit]]) -> str:
     said: list[tuple[int, str]] = []
     for v, misfit in misfits:
         times = misfit.times
@@ -291,19 +296,22 @@ def _too_late(misfits: Sequence[tuple[Vehicle, Misfit]]) -> str:
         if late:
             wrong.append(
                 (
-                    f"is there {_minutes(late)} after its window closes",
-                    f"a window that closes {_minutes(late)} later",
+                    f"is there {_time(known, late)} after its window closes",
+                    f"a window that closes {_time(known, late)} later",
                 )
             )
         if times.overtime_s:
-            over = _minutes(times.overtime_s)
+            over = _time(known, times.overtime_s)
             wrong.append((f"is back {over} after the end of its shift", f"a {over} longer shift"))
         if times.over_duration_s:
-            over = _minutes(times.over_duration_s)
+            over = _time(known, times.over_duration_s)
             wrong.append((f"is under way {over} longer than it may", f"{over} more under way"))
         if times.over_distance_m:
             wrong.append(
-                (f"drives {times.over_distance_m} m more than it may", f"{times.over_distance_m} m more")
+                (
+                    f"drives {_way(known, times.over_distance_m)} more than it may",
+                    f"{_way(known, times.over_distance_m)} more",
+                )
             )
         if times.missed_breaks:
             wrong.append(("finds no time for its driver's break", "another time for that break"))
@@ -321,13 +329,23 @@ def _place(after: str | None) -> str:
     return f" after {after}" if after is not None else " as its first stop"
 
 
-def _minutes(seconds: int) -> str:
+def _own(known: Known, value: int) -> str:
+    return f"{value / (known.problem.unit or 1):.15g}"
+
+
+def _time(known: Known, seconds: int) -> str:
+    if known.problem.unit is not None:
+        return _own(known, seconds)
     return f"{seconds} s" if seconds < 120 else f"{-(-seconds // 60)} min"
+
+
+def _way(known: Known, metres: int) -> str:
+    return f"{metres} m" if known.problem.unit is None else _own(known, metres)
 
 
 def _names(vehicles: Sequence[Vehicle]) -> str:
     return ", ".join(v.id for v in vehicles[:3]) + (" and others" if len(vehicles) > 3 else "")
 
 
-def _whole(cost: Fraction) -> int:
-    return max(0, -(-cost.numerator // cost.denominator))
+def _cost(known: Known, cost: Fraction) -> str:
+    return _own(known, max(0, -(-cost.numerator // cost.denominator)))

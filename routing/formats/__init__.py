@@ -7,12 +7,13 @@ To add a format: a file here with `read(text, name, options) -> Instance`, its l
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 from routing.formats import json, lilim, solomon, vrplib
-from routing.formats.instance import BadFile, Instance, Objective, Options, Rounding
+from routing.formats.instance import BadFile, Instance, Objective, Options, Rounding, bare, numbers
 
 __all__ = ["FORMATS", "BadFile", "Instance", "Objective", "Options", "Rounding", "read"]
 
@@ -33,11 +34,12 @@ def read(
     except OSError as e:
         raise BadFile(f"cannot read {path}: {e.strerror}") from e
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode("utf-16" if raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
     if "\0" in text:
         raise BadFile(f"{path} is not a text file")
+    text = "\n".join(text.splitlines())  # ends of lines of any kind
     if not text.strip():
         raise BadFile(f"{path} is empty")
     found = _guess(text) if format_ == "auto" else format_
@@ -61,6 +63,6 @@ def _guess(text: str) -> str | None:
         return "vrplib"
     if re.search(r"^\s*(VEHICLE|CUSTOMER|CUST)\b", text, re.M | re.I):
         return "solomon"
-    if re.fullmatch(r"[-+.\deE]+\s+[-+.\deE]+\s+[-+.\deE]+", first):
+    if len(numbers(next((line for line in bare(text).splitlines() if line.strip()), "")) or ()) == 3:
         return "lilim"
     return None

@@ -21,6 +21,12 @@ class BadFile(ValueError):
     """The file is not what it should be. The text says where and what to mend."""
 
 
+LARGEST = 10**12
+"""No number of a file is larger; what is left below the engine's 64 bits is for sums, scales and prices."""
+FARTHEST = 10**8
+MOST_PLACES = 10_000
+
+
 @dataclass(frozen=True)
 class Options:
     objective: Objective = "distance"
@@ -56,6 +62,10 @@ def scaled(value: float, rounding: Rounding) -> int:
 
 
 def rounded(distance: npt.NDArray[np.float64], rounding: Rounding) -> IntMatrix:
+    if distance.max(initial=0) > FARTHEST:
+        raise BadFile(
+            f"a way of {distance.max():g} is too long: {FARTHEST} is the longest that is understood"
+        )
     exact = distance * SCALES[rounding]
     whole = np.floor(exact + 1e-9) if rounding == "dimacs" else np.floor(exact + 0.5)
     return whole.astype(np.int64)
@@ -63,6 +73,7 @@ def rounded(distance: npt.NDArray[np.float64], rounding: Rounding) -> IntMatrix:
 
 def straight(points: Sequence[tuple[float, float]]) -> npt.NDArray[np.float64]:
     """Euclidean distances between all points."""
+    few_enough(len(points), "the file")
     at = np.array(points, dtype=np.float64).reshape(-1, 2)
     return np.hypot(at[:, None, 0] - at[None, :, 0], at[:, None, 1] - at[None, :, 1])
 
@@ -74,13 +85,34 @@ def surcharge(objective: Objective, matrix: Matrix) -> int:
     return int(10 ** len(str(2 * int(matrix.distance_m.max(axis=1, initial=0).sum()))))
 
 
-def numbers(line: str) -> list[float] | None:
-    """All numbers of a line; None where something else stands in it."""
+def few_enough(places: float, what: str) -> None:
+    """A matrix grows with the square of its places."""
+    if places > MOST_PLACES:
+        raise BadFile(
+            f"{what} has {places:g} places, and {MOST_PLACES} are the most that can be planned at once"
+        )
+
+
+def bare(text: str) -> str:
+    """Of the formats without sections: without comments, and without what stands after the end."""
+    lines = ["" if line.lstrip().startswith("#") else line for line in text.replace("\x1a", "").splitlines()]
+    ends = (n for n, line in enumerate(lines) if line.strip().upper() == "EOF")
+    return "\n".join(lines[: next(ends, len(lines))])
+
+
+def numbers(line: str, n: int | None = None) -> list[float] | None:
+    """All numbers of line `n`; None where something else stands in it."""
     try:
         found = [float(word) for word in line.replace(",", " ").split()]
     except ValueError:
         return None
-    return found if all(math.isfinite(n) for n in found) else None
+    if not all(math.isfinite(number) for number in found):
+        return None
+    over = [number for number in found if abs(number) > LARGEST]
+    if over:
+        where = "" if n is None else f"line {n}: "
+        raise BadFile(f"{where}{over[0]:g} is too large: {LARGEST:g} is the most that is understood")
+    return found
 
 
 def whole(value: float, what: str, line: int) -> int:

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from routing.formats.instance import BadFile, Instance, Options, surcharge
+from routing.formats.instance import LARGEST, BadFile, Instance, Options, surcharge
 from routing.problem import Break, IntMatrix, Job, Matrix, Problem, Shipment, Vehicle, Window
 
 T = TypeVar("T")
@@ -37,6 +37,8 @@ def read(text: str, name: str, options: Options) -> Instance:
         raw = json.loads(text)
     except json.JSONDecodeError as e:
         raise BadFile(f"line {e.lineno}: this is not JSON ({e.msg}); is the file cut off?") from e
+    except RecursionError as e:
+        raise BadFile("this is nested too deep for a problem") from e
     if not isinstance(raw, dict):
         raise BadFile("an object with `matrices`, `vehicles` and `jobs` is expected")
     unknown = sorted(raw.keys() - {"matrices", "vehicles", "jobs", "shipments"})
@@ -99,6 +101,10 @@ def _square(raw: Any, path: str) -> IntMatrix:
     if found.ndim != 2 or found.shape[0] != found.shape[1] or not np.isfinite(found).all():
         raise BadFile(
             f"{path}: as many rows as columns are expected, not {' by '.join(map(str, found.shape))}"
+        )
+    if abs(found).max(initial=0) > LARGEST:
+        raise BadFile(
+            f"{path}: {abs(found).max():g} is too large: {LARGEST:g} is the most that is understood"
         )
     if (found != np.rint(found)).any():
         raise BadFile(f"{path}: whole numbers are expected")

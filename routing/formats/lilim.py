@@ -13,6 +13,7 @@ from routing.formats.instance import (
     BadFile,
     Instance,
     Options,
+    bare,
     not_negative,
     numbers,
     rounded,
@@ -25,16 +26,18 @@ from routing.problem import Job, Matrix, Problem, Shipment, Vehicle, Window
 
 
 def read(text: str, name: str, options: Options) -> Instance:
-    lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [(n, line) for n, line in enumerate(bare(text).splitlines(), 1) if line.strip()]
+    if not lines:
+        raise BadFile("nothing stands in it but comments")
     rows: dict[int, tuple[int, list[float]]] = {}
-    head = numbers(lines[0][1])
+    head = numbers(lines[0][1], lines[0][0])
     if head is None or len(head) != 3:
         raise BadFile(f"line {lines[0][0]}: vehicles, capacity and speed are expected, three numbers")
     count, capacity = whole(head[0], "the number of vehicles", 1), whole(head[1], "the capacity", 1)
     if min(count, capacity) < 0 or head[2] <= 0:
         raise BadFile("line 1: vehicles and capacity must not be negative, and the speed more than 0")
     for n, line in lines[1:]:
-        found = numbers(line)
+        found = numbers(line, n)
         if found is None or len(found) != 9:
             got = "something else" if found is None else f"{len(found)}"
             raise BadFile(f"line {n}: nine numbers are expected, not {got}; is the file cut off?")
@@ -47,6 +50,11 @@ def read(text: str, name: str, options: Options) -> Instance:
         rows[id_] = n, found
     if len(rows) < 3:
         raise BadFile("there is no depot with a shipment; is the file cut off?")
+    first_line, first = next(iter(rows.values()))
+    if first[3] or first[7] or first[8]:
+        raise BadFile(
+            f"line {first_line}: the first row is the depot, and this one has a load; is the depot missing?"
+        )
     rounding = options.rounding or "exact"
     places = list(rows)
     straight_line = straight([(found[1], found[2]) for _, found in rows.values()])
@@ -86,4 +94,6 @@ def read(text: str, name: str, options: Options) -> Instance:
         Vehicle(str(k + 1), 0, 0, (capacity,), shift, fixed_cost=extra)
         for k in range(min(count, len(shipments)))
     )
-    return Instance(name, Problem(vehicles, (matrix,), (), tuple(shipments)), SCALES[rounding], extra)
+    return Instance(
+        name, Problem(vehicles, (matrix,), (), tuple(shipments), SCALES[rounding]), SCALES[rounding], extra
+    )

@@ -13,6 +13,7 @@ from routing.formats.instance import (
     BadFile,
     Instance,
     Options,
+    bare,
     not_negative,
     numbers,
     rounded,
@@ -40,12 +41,12 @@ def read(text: str, name: str, options: Options) -> Instance:
     fleet: tuple[int, int] | None = None
     rows: list[_Row] = []
     title = name
-    for n, line in enumerate(text.splitlines(), 1):
+    for n, line in enumerate(bare(text).splitlines(), 1):
         if not line.strip():
             continue
-        found = numbers(line)
+        found = numbers(line, n)
         if found is None:
-            if rows:
+            if rows or (fleet and numbers(line.split()[0]) is not None):
                 raise BadFile(f"line {n}: a row of seven numbers is expected, not {line.strip()[:40]!r}")
             if not any(
                 w in line.upper()
@@ -68,6 +69,10 @@ def read(text: str, name: str, options: Options) -> Instance:
         raise BadFile("the number of vehicles and their capacity are missing")
     if len(rows) < 2:
         raise BadFile("there are no customers" if rows else "there is neither a depot nor a customer")
+    if rows[0].demand:
+        raise BadFile(
+            f"line {rows[0].line}: the first row is the depot, and this one has a demand; is the depot missing?"
+        )
     twice = (
         {r.id for r in rows if sum(o.id == r.id for o in rows) > 1}
         if len({r.id for r in rows}) < len(rows)
@@ -90,7 +95,7 @@ def read(text: str, name: str, options: Options) -> Instance:
             service_s=scaled(r.service, rounding))
         for at, r in enumerate(rows) if at
     )  # fmt: skip
-    return Instance(title, Problem(vehicles, (matrix,), jobs), SCALES[rounding], extra)
+    return Instance(title, Problem(vehicles, (matrix,), jobs, unit=SCALES[rounding]), SCALES[rounding], extra)
 
 
 def _row(found: list[float], n: int) -> _Row:

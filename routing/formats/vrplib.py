@@ -21,6 +21,7 @@ from routing.formats.instance import (
     Instance,
     Options,
     Rounding,
+    few_enough,
     numbers,
     rounded,
     scaled,
@@ -54,7 +55,7 @@ class _File:
         if key not in self.words:
             return None
         n, value = self.words[key]
-        found = numbers(value)
+        found = numbers(value, n)
         if found is None or len(found) != 1:
             raise BadFile(f"line {n}: {key} must be a number, not {value!r}")
         return found[0]
@@ -89,7 +90,7 @@ def _split(text: str) -> _File:
         elif current is None:
             raise BadFile(f"line {n}: a keyword with a colon or a section is expected, not {line[:40]!r}")
         elif current not in _IGNORED_SECTIONS:
-            found = numbers(line)
+            found = numbers(line, n)
             if found is None:
                 raise BadFile(f"line {n}: numbers are expected in {current}_SECTION, not {line[:40]!r}")
             sections[current].append((n, found))
@@ -104,6 +105,9 @@ class _Reader:
         size = file.number("DIMENSION")
         if size is None:
             raise BadFile("DIMENSION is missing")
+        if size != int(size):
+            raise BadFile(f"DIMENSION must be a whole number, not {size:g}")
+        few_enough(size, "DIMENSION")
         self.size = int(size)
         if self.size < 2:
             raise BadFile(f"DIMENSION is {self.size}: a depot and a customer are the least")
@@ -141,7 +145,10 @@ class _Reader:
         vehicles = self._vehicles(extra, len(jobs) or len(shipments))
         jobs = _locked(jobs, vehicles, self._allowed(len(vehicles)))
         return Instance(
-            self.name, Problem(vehicles, (matrix,), jobs, shipments), SCALES[self.rounding], extra
+            self.name,
+            Problem(vehicles, (matrix,), jobs, shipments, SCALES[self.rounding]),
+            SCALES[self.rounding],
+            extra,
         )
 
     # --- the pieces --------------------------------------------------------------------------------------
@@ -149,12 +156,12 @@ class _Reader:
     def _depots(self) -> list[int]:
         rows = [number for _, row in self.file.sections.get("DEPOT", []) for number in row]
         depots = (
-            [int(n) - 1 for n in rows[: rows.index(-1)] if n > 0]
-            if -1 in rows
-            else [int(n) - 1 for n in rows]
+            [int(n) - 1 for n in rows[: rows.index(-1)] if n] if -1 in rows else [int(n) - 1 for n in rows]
         )
         if "DEPOT" in self.file.sections and -1 not in rows and not self.file.ended:
             raise BadFile("DEPOT_SECTION has no end (-1); is the file cut off?")
+        if "DEPOT" not in self.file.sections and not self.file.ended:
+            raise BadFile("there is neither a DEPOT_SECTION nor an EOF; is the file cut off?")
         wrong = [d for d in depots if not 0 <= d < self.size]
         if wrong:
             raise BadFile(f"depot {wrong[0] + 1} is not one of the {self.size} nodes")
@@ -278,6 +285,8 @@ class _Reader:
         )
         if count < 1:
             raise BadFile(f"there are {count} vehicles")
+        if not per_vehicle:
+            count = min(count, enough)  # no customer needs two
         capacity = self._rows("CAPACITY", count, "vehicles")
         uniform = self.file.number("CAPACITY")
         if (
@@ -385,11 +394,13 @@ class _Reader:
             at = np.array(points)
             apart = np.abs(at[:, None] - at[None, :])
             return np.asarray(apart.sum(axis=2) if kind == "MAN_2D" else apart.max(axis=2), dtype=np.float64)
-        change = {"EUC_2D": None, "CEIL_2D": np.ceil, "FLOOR_2D": np.floor, "EXACT_2D": None}
+        change = {"EUC_2D": None, "ATT": np.ceil, "CEIL_2D": np.ceil, "FLOOR_2D": np.floor, "EXACT_2D": None}
         if kind not in change:
             raise BadFile(f"EDGE_WEIGHT_TYPE {kind} is not understood")
         way, rounder = straight(points), change[kind]
-        return way if rounder is None else np.asarray(rounder(way - (1e-9 if kind == "CEIL_2D" else -1e-9)))
+        if kind == "ATT":
+            way = way / math.sqrt(10)
+        return way if rounder is None else np.asarray(rounder(way - (1e-9 if rounder is np.ceil else -1e-9)))
 
     def _explicit(self) -> npt.NDArray[np.float64]:
         form = self.file.word("EDGE_WEIGHT_FORMAT") or "FULL_MATRIX"

@@ -104,10 +104,19 @@ def test_solomon_exact_rounds_to_three_decimals(tmp_path: Path) -> None:
         SOLOMON.replace("CUST NO.   XCOORD.", "CUST  NO.  XCOORD. "),
         SOLOMON.replace("10        161", "10.0 161.00"),
         SOLOMON.replace("T3\n", ""),
+        SOLOMON.replace("\n", "\r"),
+        SOLOMON + "EOF\n",
+        "# by hand\n" + SOLOMON + "# end\n\x1a",
     ],
 )
 def test_odd_white_space_in_a_solomon_file_changes_nothing(tmp_path: Path, odd: str) -> None:
     assert taken(tmp_path, odd).problem.jobs == taken(tmp_path, SOLOMON).problem.jobs
+
+
+def test_a_file_of_two_byte_characters_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "t3.txt"
+    file.write_bytes(SOLOMON.encode("utf-16"))
+    assert read(file).problem.jobs == taken(tmp_path, SOLOMON).problem.jobs
 
 
 def test_fewest_vehicles_are_asked_for_by_a_surcharge_that_no_cost_tells(tmp_path: Path) -> None:
@@ -125,6 +134,11 @@ def test_fewest_vehicles_are_asked_for_by_a_surcharge_that_no_cost_tells(tmp_pat
         (("50        60         10\n", "50"), ["line 12", "seven numbers", "cut off"]),
         (("    2      1", "    1      1"), ["customer 1", "twice"]),
         (("    1      3", "    one    3"), ["line 11", "seven numbers"]),
+        (("    0      0         0 ", "    0      nan       0 "), ["line 10", "seven numbers"]),
+        (("    0      0         0          0          0       230          0\n", ""), ["line 10", "depot", "demand"]),
+        (("    1      3", "    1      1e30"), ["line 11", "1e+30"]),
+        (("        60 ", "      1e30 "), ["line 12", "1e+30"]),
+        (("    1      3", "    1      1e11"), ["way", "too long"]),
         (("  25         200", ""), ["two numbers"]),
         (("  25         200", "  -1         200"), ["negative"]),
         (("    1      3         4         10        161       171         10\n    2      1         1          7         50        60         10\n", ""), ["no customers"]),
@@ -164,6 +178,18 @@ def test_a_wrong_lilim_file_says_what_is_wrong(
     assert change[0] in LILIM
     said = refused(tmp_path, LILIM.replace(*change), "lilim")
     assert [w for w in words if w not in said] == [], said
+
+
+def test_a_lilim_file_may_have_comments_and_an_end_but_never_lacks_its_depot(tmp_path: Path) -> None:
+    assert (
+        taken(tmp_path, "# by hand\n" + LILIM + "EOF\n").problem.shipments
+        == taken(tmp_path, LILIM).problem.shipments
+    )
+    two = (
+        LILIM.replace("0\t40\t50\t0\t0\t1236\t0\t0\t0\n", "")
+        + "3\t5\t8\t1\t0\t967\t90\t0\t4\n4\t4\t7\t-1\t0\t870\t90\t3\t0\n"
+    )
+    assert "depot" in refused(tmp_path, two)
 
 
 # --- VRPLIB --------------------------------------------------------------------------------------------------
@@ -228,6 +254,14 @@ def test_what_pyvrp_adds_to_vrplib_is_understood(tmp_path: Path) -> None:
     ("change", "words"),
     [
         (("DIMENSION : 4\n", ""), ["DIMENSION is missing"]),
+        (("DEPOT_SECTION\n 1\n -1\nEOF\n", ""), ["DEPOT_SECTION", "EOF", "cut off"]),
+        (("DEPOT_SECTION\n 1", "DEPOT_SECTION\n -5"), ["depot -5"]),
+        (("DIMENSION : 4\n", "DIMENSION : 4.5\n"), ["DIMENSION", "whole number"]),
+        (("DIMENSION : 4\n", "DIMENSION : 900000000\n"), ["DIMENSION", "10000"]),
+        (("DIMENSION : 4\n", "DIMENSION : 1e30\n"), ["1e+30"]),
+        ((" 4 1 1\n", " 4 1 1e30\n"), ["line 11", "1e+30"]),
+        ((" 4 1 1\n", " 4 1 1e11\n"), ["way", "too long"]),
+        (("CAPACITY : 10\n", "CAPACITY : -3\n"), ["capacity is negative"]),
         (("3 3\n4 3\nDEPOT", "3 3\nDEPOT"), ["DEMAND_SECTION has 3 rows", "cut off"]),
         (("3 3\n4 3\nDEPOT", "3 -3\n4 3\nDEPOT"), ["node 3 has -3"]),
         (("CAPACITY : 10\n", ""), ["CAPACITY is missing"]),
@@ -246,6 +280,16 @@ def test_a_wrong_vrplib_file_says_what_is_wrong(
     assert change[0] in CVRP
     said = refused(tmp_path, CVRP.replace(*change))
     assert [w for w in words if w not in said] == [], said
+
+
+def test_vehicles_without_number_are_no_more_than_there_are_customers(tmp_path: Path) -> None:
+    problem = taken(tmp_path, CVRP.replace("CAPACITY", "VEHICLES : 1000000000\nCAPACITY")).problem
+    assert len(problem.vehicles) == 3
+
+
+def test_the_pseudo_euclidean_way_of_tsplib_is_rounded_up(tmp_path: Path) -> None:
+    problem = taken(tmp_path, CVRP.replace("EUC_2D", "ATT")).problem
+    assert problem.matrices[0].distance_m[0, 1] == 2  # of sqrt(25 / 10)
 
 
 # --- JSON ----------------------------------------------------------------------------------------------------
@@ -280,6 +324,13 @@ def test_a_wrong_json_file_says_the_path(
     inner[path[-1]] = value
     said = refused(tmp_path, json.dumps(raw))
     assert [w for w in words if w not in said] == [], said
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"matrices": [{"distance_m": [[1e30]], "duration_s": [[0]]}]}']
+)
+def test_json_too_deep_or_too_large_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
+    assert refused(tmp_path, text)
 
 
 def test_json_that_is_cut_off_says_so(tmp_path: Path) -> None:

@@ -76,6 +76,19 @@ def test_a_person_reads_the_same(tmp_path: Path, stowage_plan: Said) -> None:
     assert "not served: 2 (too heavy): needs 700" in done.out
 
 
+def test_a_reason_is_in_the_files_own_units(tmp_path: Path, stowage_plan: Said) -> None:
+    """Solomon's times have no name, and a tenth of one is the smallest that is planned with."""
+    file = tmp_path / "t3.txt"
+    file.write_text(SOLOMON.replace("50        60", " 0       0.2").replace("161       171", "229       229"))
+    details = {
+        u["id"]: u["detail"] for u in stowage_plan(file, "--json", "--limit", "0.2").answer["unserved"]
+    }
+    assert details["2"].endswith(
+        "is there 1.2 after its window closes. It fits with a window that closes 1.2 later."
+    )
+    assert details["1"].endswith("is back 14 after the end of its shift. It fits with a 14 longer shift.")
+
+
 @pytest.mark.parametrize(
     ("text", "options", "words"),
     [

@@ -399,6 +399,11 @@ def test_progress_is_told_while_it_is_made() -> None:
         (Problem((van(profile=1),), (town(2),)), "profile 1"),
         (Problem((van(),), (town(2),), (Job("J1", 1, (-1,)),)), "negative"),
         (Problem((van(),), ()), "no matrix"),
+        (Problem((van(breaks=(Break(Window(0, 5), -5),)),), (town(2),)), "VAN-1 .* break"),
+        (Problem((van(fixed_cost=10**18),), (town(2),)), "VAN-1 .* too large"),
+        (Problem((van(),), (town(2),), (Job("J1", 1, (10**18,)),)), "J1 .* too large"),
+        (Problem((van(),), (town(2),), (Job("J1", 1, windows=(Window(0, 2**63 - 1),)),)), "J1 .* too large"),
+        (Problem((van(),), (line(0, 10**15),)), "matrix 0 .* too large"),
     ],
 )
 def test_a_problem_that_contradicts_itself_is_refused_in_a_sentence(problem: Problem, words: str) -> None:
