@@ -594,13 +594,22 @@ def go_on(conn: Conn, ctx: Context, stop_id: UUID, *, occurred_at: datetime | No
     if s.state == "done":
         return r
     if s.state != "arrived":
-        raise Conflict("This break has not begun; begin it first, or drive on to the next stop.", state=s.state)
+        raise Conflict(
+            "This break has not begun; begin it first, or drive on to the next stop.", state=s.state
+        )
     at = moment(ctx, occurred_at, s.arrived_at)
     conn.execute(
         "update delivery_stop set state = 'done', done_at = %s, left_at = %s where site_id = %s and id = %s",
         [at, at, ctx.site_id, s.id],
     )
-    note(conn, ctx, "went_on", f"{r.label} goes on after the break", route_id=r.id, evidence={"at": at.isoformat()})
+    note(
+        conn,
+        ctx,
+        "went_on",
+        f"{r.label} goes on after the break",
+        route_id=r.id,
+        evidence={"at": at.isoformat()},
+    )
     etas.refresh(conn, ctx, r.id)
     return route(conn, ctx.site_id, r.id)
 

@@ -18,6 +18,7 @@ export type HandOver = Schemas["HandOver"];
 export type DeliveredCarton = Schemas["DeliveredCarton"];
 export type Failure = Schemas["Failure"];
 export type Arrival = Schemas["Arrival"];
+export type Moment = Schemas["Moment"];
 export type RouteDeparture = Schemas["RouteDeparture"];
 export type RouteEnd = Schemas["RouteEnd"];
 
@@ -47,6 +48,8 @@ export const departRoute = (route_id: string, body: RouteDeparture, header: Key)
   ask(api.POST("/api/v1/delivery-routes/{route_id}/depart", { ...route(route_id, header), body, ...within(SOON_MS) }));
 export const arriveAt = (stop_id: string, body: Arrival, header: Key) =>
   ask(api.POST("/api/v1/delivery-stops/{stop_id}/arrive", { ...stop(stop_id, header), body, ...within(SOON_MS) }));
+export const goOn = (stop_id: string, body: Moment, header: Key) =>
+  ask(api.POST("/api/v1/delivery-stops/{stop_id}/go-on", { ...stop(stop_id, header), body, ...within(SOON_MS) }));
 export const deliverAt = (stop_id: string, body: HandOver, header: Key) =>
   ask(api.POST("/api/v1/delivery-stops/{stop_id}/deliver", { ...stop(stop_id, header), body, ...within(WITH_A_PHOTO_MS) }));
 export const failAt = (stop_id: string, body: Failure, header: Key) =>

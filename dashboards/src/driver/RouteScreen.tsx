@@ -33,12 +33,11 @@ export function RouteScreen({ id }: { id: string }) {
   const [listed, setListed] = useState(false);
   const [chosen, setChosen] = useState<string | null>(null);
   const [unloading, setUnloading] = useState(false);
-  const [rested, setRested] = useState<ReadonlySet<string>>(new Set());
 
   const actions = useMemo(() => [...state.confirmed, ...state.pending].filter((action) => action.route_id === id), [state.confirmed, state.pending, id]);
   const pending = state.pending.filter((action) => action.route_id === id).length;
   const route = query.data;
-  const stops = useMemo(() => (route ? stopsNow(route, actions, rested) : []), [route, actions, rested]);
+  const stops = useMemo(() => (route ? stopsNow(route, actions) : []), [route, actions]);
 
   useEffect(() => {
     outbox?.forgetConfirmed();
@@ -107,7 +106,7 @@ export function RouteScreen({ id }: { id: string }) {
           {step === "drive" && picked && picked.kind !== "break" && (
             <DriveStep key={picked.id} {...props} stop={picked} number={number} own={chosen === picked.id} onOrder={() => setChosen(null)} />
           )}
-          {(step === "drive" || step === "stop") && picked?.kind === "break" && <RestStep key={picked.id} {...props} stop={picked} onOver={() => setRested(new Set([...rested, picked.id]))} />}
+          {(step === "drive" || step === "stop") && picked?.kind === "break" && <RestStep key={picked.id} {...props} stop={picked} />}
           {step === "stop" && picked?.kind === "delivery" && <HandOverStep key={picked.id} {...props} stop={picked} />}
           {step === "stop" && picked && (picked.kind === "take_over" || picked.kind === "reload") && <TakeOverStep key={picked.id} {...props} stop={picked} />}
           {step === "home" && <BackStep {...props} onUnload={() => setUnloading(true)} />}

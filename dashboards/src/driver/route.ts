@@ -13,9 +13,8 @@ export interface StopNow extends DriverStop {
 
 const AHEAD: ReadonlySet<DriverStop["state"]> = new Set(["planned", "arrived"]);
 
-/** The stops in order, as they will be once everything pending has arrived. `rested`: breaks that the driver says are over; the
- * backend ends them with the arrival at the next stop. */
-export function stopsNow(route: Pick<DriverRoute, "stops">, actions: readonly Action[], rested: ReadonlySet<string> = new Set()): StopNow[] {
+/** The stops in order, as they will be once everything pending has arrived. */
+export function stopsNow(route: Pick<DriverRoute, "stops">, actions: readonly Action[]): StopNow[] {
   const byStop = new Map<string, Action[]>();
   for (const action of actions) if (action.stop_id) byStop.set(action.stop_id, [...(byStop.get(action.stop_id) ?? []), action]);
   return [...route.stops].sort((a, b) => a.position - b.position).map((stop) => {
@@ -24,10 +23,9 @@ export function stopsNow(route: Pick<DriverRoute, "stops">, actions: readonly Ac
     for (const action of byStop.get(stop.id) ?? []) {
       pending = true;
       if (action.kind === "arrive" && state === "planned") state = "arrived";
-      if (action.kind === "deliver") state = "done";
+      if (action.kind === "deliver" || action.kind === "go_on") state = "done";
       if (action.kind === "fail") state = "failed";
     }
-    if (rested.has(stop.id) && state === "arrived") state = "done";
     return { ...stop, state, pending };
   });
 }

@@ -4,7 +4,7 @@ import type { Key } from "@/api/command";
 import { session } from "@/api/session";
 import { queries } from "@/app/queries";
 import {
-  arriveAt, deliverAt, departRoute, failAt, finishRoute, loadParcel, takeOver, unloadParcel, type Arrival, type HandOver, type Failure, type RouteDeparture, type RouteEnd,
+  arriveAt, deliverAt, departRoute, failAt, finishRoute, goOn, loadParcel, takeOver, unloadParcel, type Arrival, type HandOver, type Failure, type Moment, type RouteDeparture, type RouteEnd,
 } from "@/data/driver";
 import { Outbox, type Action, type OutboxState } from "./outbox";
 import { openShelf } from "./shelf";
@@ -18,6 +18,8 @@ function send(action: Action, header: Key): Promise<unknown> {
       return departRoute(route_id, body as RouteDeparture, header);
     case "arrive":
       return arriveAt(stop_id, body as Arrival, header);
+    case "go_on":
+      return goOn(stop_id, body as Moment, header);
     case "deliver":
       return deliverAt(stop_id, body as HandOver, header);
     case "fail":

@@ -304,6 +304,41 @@ def test_the_van_is_shown_only_on_its_way_to_this_customer(api: Api, d: Drive) -
     assert (seen(api, bo)["state"], seen(api, bo)["vehicle"]) == ("delivered", None)
 
 
+def test_after_the_break_the_next_customer_sees_the_van_again(api: Api, d: Drive) -> None:
+    bo = link_of(api, d, "Bo Berg")
+    d.conn.execute("update delivery_stop set position = position + 1 where position > 1")
+    begins = d.starts_at + 20 * MINUTE
+    (pause,) = d.conn.execute(
+        """insert into delivery_stop (site_id, id, route_id, position, kind, planned_arrival_at, planned_start_at, planned_leave_at)
+           values (%s, gen_random_uuid(), %s, 2, 'break', %s, %s, %s) returning id""",
+        [d.w.site_id, d.route_id, begins, begins, begins + 30 * MINUTE],
+    ).fetchone() or (None,)
+    d.leave()
+    end = d.stand(d.points["Aino Aalto"], d.starts_at + 9 * MINUTE, 60)
+    d.deliver("Aino Aalto")
+    away = metres_north(d.points["Aino Aalto"], 800)
+    d.stand(away, end + 3 * MINUTE, 30)
+    rests, goes_on = ({"occurred_at": (end + n * MINUTE).isoformat()} for n in (4, 5))
+    as_driver(api, d)
+    early = api.post(f"/api/v1/delivery-stops/{pause}/go-on", json={})
+    assert (early.status_code, early.json()["detail"]) == (
+        409,
+        "This break has not begun; begin it first, or drive on to the next stop.",
+    )
+    ok(api.post(f"/api/v1/delivery-stops/{pause}/arrive", json=rests))
+    assert (seen(api, bo)["state"], seen(api, bo)["vehicle"]) == ("on_the_way", None), "the driver rests"
+    for _ in range(2):
+        shown = ok(api.post(f"/api/v1/delivery-stops/{pause}/go-on", json=goes_on))
+        assert [s["state"] for s in shown["stops"]] == ["done", "done", "planned"]
+    d.at(away, end + 6 * MINUTE, speed_kmh=30)
+    assert (seen(api, bo)["state"], seen(api, bo)["vehicle"]["lat"]) == ("next", away.lat)
+    door = api.post(f"/api/v1/delivery-stops/{d.stops['Bo Berg']}/go-on", json={})
+    assert (door.status_code, door.json()["detail"]) == (
+        409,
+        "This stop is no break; say at it what became of the delivery.",
+    )
+
+
 def test_the_link_ends_with_the_delivery_and_a_short_grace(api: Api, d: Drive) -> None:
     token = link_of(api, d, "Bo Berg")
     d.leave()

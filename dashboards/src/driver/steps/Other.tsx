@@ -22,12 +22,13 @@ export function WaitStep({ what }: { what: "draft" | "broken_down" }) {
 }
 
 /** A break: it begins when the driver says so, and ends when the driver goes on. */
-export function RestStep({ stop, act, actions, onOver }: StepProps & { stop: StopNow; onOver: () => void }) {
+export function RestStep({ stop, act, actions }: StepProps & { stop: StopNow }) {
   const { t } = useTranslation("driver");
   const clock = useClock();
   const minutes = Math.round((Date.parse(stop.planned_leave_at) - Date.parse(stop.planned_start_at)) / 60_000);
   const begun = stop.arrived_at ?? begunAt(actions, stop.id);
   const resting = stop.state === "arrived";
+  const say = (kind: "arrive" | "go_on") => act({ kind, stop_id: stop.id, body: { occurred_at: new Date().toISOString() } });
   return (
     <>
       <div className={classes.body}>
@@ -42,8 +43,8 @@ export function RestStep({ stop, act, actions, onOver }: StepProps & { stop: Sto
       </div>
       <footer className={classes.thumb}>
         {resting
-          ? <button type="button" className={classes.main} data-testid="rest-over" onClick={onOver}>{t("rest.over")}</button>
-          : <button type="button" className={classes.main} data-testid="rest-start" onClick={() => act({ kind: "arrive", stop_id: stop.id, body: { occurred_at: new Date().toISOString() } })}>{t("rest.start")}</button>}
+          ? <button type="button" className={classes.main} data-testid="rest-over" onClick={() => say("go_on")}>{t("rest.over")}</button>
+          : <button type="button" className={classes.main} data-testid="rest-start" onClick={() => say("arrive")}>{t("rest.start")}</button>}
       </footer>
     </>
   );
