@@ -63,7 +63,8 @@ def slots(conn: Conn, ctx: Context, job_id: UUID, day: date | None) -> JobSlots:
     day = day or day_of(conn, ctx.site_id, ctx.now)
     s = _situation(conn, ctx, day, job)
     if not s.vans:
-        return JobSlots([], ["There is no route on that day that could take it: make one from a free shift."])
+        words = "No vehicle of that day can still take it: make a route from a free shift, or add a shift in the settings."
+        return JobSlots([], [words])
     plan = s.present()
     before = {r.vehicle: s.timed(r.vehicle, s.sequence(r.vehicle)) for r in plan.routes}
     tried = insertion.slots(s.problem, plan, job.number)

@@ -38,7 +38,8 @@ const layers = (): OverlayLayer[] => [
   },
   {
     id: "vehicle-names", type: "symbol",
-    layout: { "text-field": ["get", "code"], "text-font": FONT, "text-size": 12, "text-offset": [0, 1.7], "text-anchor": "top", "text-allow-overlap": true },
+    // Vans that stand side by side take different sides for their names; none is printed over another.
+    layout: { "text-field": ["get", "code"], "text-font": FONT, "text-size": 12, "text-variable-anchor": ["top", "left", "right", "bottom", "top-left", "top-right", "bottom-left", "bottom-right"], "text-radial-offset": 1.7, "text-justify": "auto" },
     paint: { "text-color": token("--ink"), "text-halo-color": token("--surface-raised"), "text-halo-width": 2 },
   },
 ];

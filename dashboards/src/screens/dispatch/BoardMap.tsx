@@ -70,6 +70,12 @@ export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly
       if (job.lat === null || job.lon === null) continue;
       marks.push({ id: job.id, lon: job.lon, lat: job.lat, look: NOBODY, text: "?", state: "plain", selected: false, faint: false });
     }
+    const here = new Map<string, number>();
+    for (const mark of marks) {
+      const place = `${mark.lon.toFixed(5)} ${mark.lat.toFixed(5)}`;
+      mark.aside = here.get(place) ?? 0;
+      here.set(place, mark.aside + 1);
+    }
     return marks;
   }, [board.routes, board.trays, looks, shown]);
   const lights = useMemo(() => stops.filter((stop) => stop.id === lit).map((stop) => ({ ...stop, selected: true, faint: false })), [stops, lit]);
@@ -88,10 +94,12 @@ export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly
   }, [moving, board.routes, depotOf]);
 
   const fit = useMemo(() => {
-    const points = (route: (typeof board.routes)[number]) => [depotOf.get(route.depot_id), ...route.stops.map(placeOfStop)];
+    const points = (route: (typeof board.routes)[number]) => [depotOf.get(route.depot_id), ...route.stops.map(placeOfStop), ...((route.geometry ?? []) as LonLat[])];
     const chosen = board.routes.find((route) => route.id === fitId && route.stops.length > 0);
     if (chosen) return boundsOf(points(chosen));
-    return boundsOf([...depotOf.values(), ...board.routes.flatMap(points), ...board.trays.unplanned.map((job) => (job.lat !== null && job.lon !== null ? ([job.lon, job.lat] as LonLat) : null))]);
+    // What lies in a tray may be on an island far out; it is looked at only where no route is to be seen.
+    const planned = board.routes.filter((route) => route.stops.length > 0).flatMap(points);
+    return boundsOf([...depotOf.values(), ...(planned.length > 0 ? planned : board.trays.unplanned.map((job) => (job.lat !== null && job.lon !== null ? ([job.lon, job.lat] as LonLat) : null)))]);
   }, [board, depotOf, fitId]);
 
   const pick = ({ layer, id }: Picked) => {

@@ -50,7 +50,7 @@ export function JobCard({ route, stop, job }: { route: Route; stop: Stop; job: J
             {t("move")}
           </Button>
         )}
-        {movable && (
+        {movable && job.state !== "aboard" && (
           <Button size="compact-xs" variant="default" leftSection={<IconArrowBackUp size={13} />} onClick={() => void moves.toTray(job)}>
             {t("to_tray")}
           </Button>

@@ -258,7 +258,7 @@ const StopLine = memo(function StopLine({ route, stop, number }: { route: Route;
             {stop.state === "failed" && <Shape tone="bad" size={10} />}
             <b>{clock(start, day)}</b>
           </span>
-          <span className="soft">{late ? t("late_by", { n: minutes(stop.late_s) }) : `${clock(job.window_from)}–${clock(job.window_until)}`}</span>
+          <span className="soft">{late ? t("late_by", { n: minutes(stop.late_s) }) : `${clock(job.window_from, day)}–${clock(job.window_until, day)}`}</span>
         </span>
         {stop.locked && <IconLock size={13} stroke={2} aria-label={t("locked")} />}
       </div>

@@ -11,6 +11,7 @@ import { EmptyState, ErrorState, LoadingRows } from "@/components/views";
 import { askAgain, pinJob, slotsQuery, type Board, type Job } from "@/data/dispatch";
 import { addressesQuery } from "@/data/map";
 import { useBoard } from "./context";
+import { dayIn } from "./lanes";
 import { useMeasures } from "./measures";
 import { verdictOf } from "./moves";
 import { SlotLine } from "./SlotWords";
@@ -63,7 +64,7 @@ export function Trays({ board }: { board: Board }) {
 const TrayJob = memo(function TrayJob({ job, tray }: { job: Job; tray: Tray }) {
   const { t, i18n } = useTranslation(["dispatch", "common"]);
   const { mayPlan, moves } = useBoard();
-  const { clock, kg } = useMeasures();
+  const { clock, kg, zone } = useMeasures();
   const chosen = useStage((s) => s.jobId === job.id);
   const near = useStage((s) => s.nearJobId === job.id);
   const movable = mayPlan && tray !== "review" && job.lat !== null;
@@ -105,7 +106,7 @@ const TrayJob = memo(function TrayJob({ job, tray }: { job: Job; tray: Tray }) {
         </span>
         <span className={classes.stopWhen}>
           <b>
-            {clock(job.window_from)}–{clock(job.window_until)}
+            {clock(job.window_from)}–{clock(job.window_until, dayIn(zone, Date.parse(job.window_from)))}
           </b>
           <span className="soft">{kg(job.weight_g)}</span>
         </span>

@@ -10,7 +10,7 @@ export interface Measures {
   hours: (s: number) => string;
   kg: (g: number) => string;
   litres: (ml: number) => string;
-  /** "14:05"; with `day`, "00:40 +1" where it is the day after. */
+  /** "14:05"; with `day`, "00:40 +1" where it is a day later. */
   clock: (at: string | number | null | undefined, day?: string) => string;
   zone: string;
 }
@@ -44,7 +44,8 @@ export function useMeasures(): Measures {
         const text = hourOf(moment, zone);
         if (!day) return text;
         const on = dayIn(zone, moment);
-        return on > day ? `${text} +1` : on < day ? `${text} −1` : text;
+        const days = Math.round((Date.parse(on) - Date.parse(day)) / 86_400_000);
+        return days === 0 ? text : `${text} ${sign(days, true)}${String(Math.abs(days))}`;
       },
     };
   }, [t, zone]);
