@@ -68,6 +68,7 @@ def check(conn: Conn, ctx: Context, item_ids: Sequence[UUID]) -> list[UUID]:
     """Suggests (and, where nobody has to approve, orders) what runs low. Returns the new suggestions."""
     made = []
     for item_id in sorted(set(item_ids)):
+        _settle_received(conn, ctx, item_id)
         rule = _rule(conn, ctx, item_id)
         if rule is None:
             continue
@@ -80,6 +81,7 @@ def check(conn: Conn, ctx: Context, item_ids: Sequence[UUID]) -> list[UUID]:
 
 
 def position_of(conn: Conn, ctx: Context, item_id: UUID) -> Position:
+    """Only looked at: nothing is written."""
     a = orders.availability(conn, ctx.site_id, item_id, ctx.now)
     return Position(
         a.on_hand,
@@ -95,17 +97,35 @@ def _on_order(conn: Conn, ctx: Context, item_id: UUID, announced: Decimal) -> De
     announces the same goods, so the larger of the two counts, never both."""
     open_at_erp = erp.open_purchases(conn, ctx.site_id, item_id)
     numbers = {p.number for p in open_at_erp}
-    ours = conn.execute(
-        """select id, quantity, erp_number from purchase_suggestion where site_id = %s and item_id = %s and state in ('approved', 'ordered')""",
-        [ctx.site_id, item_id],
-    ).fetchall()
     total = sum((p.open_quantity for p in open_at_erp), ZERO)
-    for suggestion_id, quantity, number in ours:
-        if number is None or number not in numbers:
-            total += quantity
-        elif sum((p.open_quantity for p in open_at_erp if p.number == number), ZERO) == 0:
-            _set_state(conn, ctx, suggestion_id, "received")
+    total += sum((s.quantity for s in _ordered(conn, ctx, item_id) if s.erp_number not in numbers), ZERO)
     return max(total, announced)
+
+
+def _settle_received(conn: Conn, ctx: Context, item_id: UUID) -> None:
+    """What we ordered and the ERP shows with nothing open any more has come."""
+    open_at_erp: dict[str | None, Decimal] = {}
+    for p in erp.open_purchases(conn, ctx.site_id, item_id):
+        open_at_erp[p.number] = open_at_erp.get(p.number, ZERO) + p.open_quantity
+    for ours in _ordered(conn, ctx, item_id):
+        if ours.erp_number is not None and open_at_erp.get(ours.erp_number) == 0:
+            _set_state(conn, ctx, ours.id, "received")
+
+
+@dataclass(frozen=True)
+class _Ordered:
+    id: UUID
+    quantity: Decimal
+    erp_number: str | None
+
+
+def _ordered(conn: Conn, ctx: Context, item_id: UUID) -> list[_Ordered]:
+    with conn.cursor(row_factory=class_row(_Ordered)) as cur:
+        return cur.execute(
+            """select id, quantity, erp_number from purchase_suggestion
+               where site_id = %s and item_id = %s and state in ('approved', 'ordered')""",
+            [ctx.site_id, item_id],
+        ).fetchall()
 
 
 def _tell_sales(conn: Conn, ctx: Context, rule: Rule, position: Position) -> None:

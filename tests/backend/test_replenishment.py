@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -111,6 +112,29 @@ def test_what_is_on_order_and_what_is_waited_for_count(api: Api, conn: Conn, war
     assert order.status_code == 201, order.text
     check(conn, warehouse)
     assert [s["quantity"] for s in api.get(SUGGESTIONS).json()["items"]] == ["50"]
+
+
+def test_what_came_in_full_is_not_on_order_any_more_and_looking_at_it_changes_nothing(
+    api: Api, conn: Conn, warehouse: Warehouse
+) -> None:
+    offer(conn, warehouse)
+    rule(api, warehouse, approve_above="500")
+    (ordered,) = api.get(SUGGESTIONS).json()["items"]
+    with conn.transaction():
+        replenishment.purchase_made(conn, warehouse.ctx("job:test"), UUID(ordered["id"]), "PO-9")
+    assert api.get(RULES).json()["items"][0]["on_order"] == "60"
+    conn.execute(
+        """insert into erp_purchase_line (erp_id, line_id, number, item_id, ordered, open_quantity, state)
+           values ('9', '1', 'PO-9', %s, 60, 0, 'done')""",
+        [warehouse.items["TEA-250"]],
+    )
+    seen = api.get(RULES)
+    assert seen.status_code == 200, seen.text
+    assert seen.json()["items"][0]["on_order"] == "0"
+    assert [s["state"] for s in api.get(SUGGESTIONS).json()["items"]] == ["ordered"]
+    put_stock(conn, warehouse, "TEA-250", "A-01-1", "60")
+    check(conn, warehouse)
+    assert [s["state"] for s in api.get(SUGGESTIONS).json()["items"]] == ["received"]
 
 
 def test_the_preferred_supplier_comes_first_then_the_cheapest(
