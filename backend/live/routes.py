@@ -99,7 +99,7 @@ async def live(socket: WebSocket) -> None:
             await _send(socket, listener)
             tasks.cancel_scope.cancel()
     except (WebSocketDisconnect, RuntimeError):
-        pass
+        pass  # gone before the first word
     finally:
         socket.app.state.live_listeners.discard(listener)
 
@@ -110,16 +110,17 @@ def _who(app: FastAPI, token: str) -> Principal:
 
 
 async def _send(socket: WebSocket, listener: Listener) -> None:
-    while True:
-        try:
-            with anyio.fail_after(20):
-                text = await listener.queue.get()
-        except TimeoutError:
-            text = json.dumps({"topic": "ping", "site": None, "id": None})
-        if text is None:
-            await socket.close(4408, "too slow; come back and fetch")
-            return
-        await socket.send_text(text)
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it may go in the middle of a word
+        while True:
+            try:
+                with anyio.fail_after(20):
+                    text = await listener.queue.get()
+            except TimeoutError:
+                text = json.dumps({"topic": "ping", "site": None, "id": None})
+            if text is None:
+                await socket.close(4408, "too slow; come back and fetch")
+                return
+            await socket.send_text(text)
 
 
 async def _until_closed(socket: WebSocket, scope: anyio.CancelScope) -> None:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import time
+from typing import Any
+
+import anyio
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
@@ -60,6 +65,35 @@ def test_what_is_rolled_back_is_not_announced(api: Api, conn: Conn, warehouse: W
         while (hint := socket.receive_json())["topic"] == "*":
             pass
         assert hint["id"] == made["id"]
+
+
+def test_a_browser_that_leaves_in_the_middle_of_a_hint_is_no_error(
+    api: Api, conn: Conn, warehouse: Warehouse
+) -> None:
+    told: list[str] = []
+    said = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": json.dumps({"token": token(api), "topics": ["movements"]})}]  # fmt: skip
+
+    async def receive() -> dict[str, Any]:
+        if not said:
+            await anyio.sleep_forever()
+        return said.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.send":
+            told.append(message["text"])
+            if len(told) > 1:
+                raise OSError("the connection is gone")
+
+    scope = {"type": "websocket", "path": "/api/v1/live", "raw_path": b"/api/v1/live", "query_string": b"", "headers": [],
+             "subprotocols": []}  # fmt: skip
+    assert api.portal is not None
+    over = api.portal.start_task_soon(api.app, scope, receive, send)
+    deadline = time.monotonic() + 20
+    while not told and time.monotonic() < deadline:
+        time.sleep(0.02)
+    put_stock(conn, warehouse, "TEA-250", "A-01-1", "5")
+    assert over.result(30) is None
+    assert len(told) == 2
 
 
 def test_the_floor_shows_what_lies_where_who_works_and_the_day(
