@@ -69,6 +69,12 @@ def basket(chance: random.Random, customer: str, recommends: Callable[[str], boo
     return list(found.values())
 
 
+def enough_to_do(api: Account) -> bool:
+    """So many orders wait to be picked that customers wait, too: of those who click and those who phone."""
+    waiting = (len(api.get("/sales-orders", state=s, limit=30)["items"]) for s in ("allocated", "picking"))
+    return sum(waiting) >= ENOUGH_ORDERS
+
+
 class CrmCustomers:
     """Orders as a CRM sends them: with its own number, over an API token that may only integrate."""
 
@@ -88,10 +94,7 @@ class CrmCustomers:
             )
             self._api.use_token(issued["token"])
             self._has_token = True
-        waiting = sum(
-            len(self._api.get("/sales-orders", state=s, limit=30)["items"]) for s in ("allocated", "picking")
-        )
-        if waiting < ENOUGH_ORDERS:
+        if not enough_to_do(self._api):
             self._order()
         self._pace.wait(4 if self._made < FIRST_ORDERS else self._chance.uniform(12, 25))
 
@@ -165,15 +168,23 @@ class PhoneCustomers:
     EVERY_S, PATIENCE_S = 120.0, 15.0
 
     def __init__(
-        self, erp_url: Callable[[], str | None], crm: Crm, truth: Truth, pace: Pace, chance: random.Random
+        self,
+        lead: Account,
+        erp_url: Callable[[], str | None],
+        crm: Crm,
+        truth: Truth,
+        pace: Pace,
+        chance: random.Random,
     ) -> None:
-        self._erp_url, self._crm, self._truth, self._pace, self._chance = erp_url, crm, truth, pace, chance
+        """`lead` knows how much there is to do."""
+        self._lead, self._erp_url = lead, erp_url
+        self._crm, self._truth, self._pace, self._chance = crm, truth, pace, chance
         self._erp: tuple[str, Connector] | None = None
         self._next_at = time.monotonic() + 20 / pace.speed
 
     def buy(self) -> None:
         self._pace.wait(3)
-        if time.monotonic() < self._next_at:
+        if time.monotonic() < self._next_at or enough_to_do(self._lead):
             return
         erp = self._connector()
         if erp is None:

@@ -109,7 +109,8 @@ def _actors(
             Driver(account(van.driver), van, devices.gps[van.code], truth, pace, chance(van.driver)).work,
         )
     yield "crm customers", CrmCustomers(account("ivan"), crm, truth, pace, chance("crm")).buy
-    yield "phone customers", PhoneCustomers(lambda: erp_url(settings), crm, truth, pace, chance("phone")).buy
+    phones = PhoneCustomers(lena, lambda: erp_url(settings), crm, truth, pace, chance("phone"))
+    yield "phone customers", phones.buy
     yield "cold room", cold.breathe
     mishaps = chance("mishaps")
     yield "mishaps", lambda: one_mishap(devices, mishaps, pace)
