@@ -1,4 +1,6 @@
-"""The demo's world against the real system: what it moved is what the ledger says. No ERP; everything else is real."""
+"""The demo's world against the real system, from one door to the customer's: in one run with a real database, broker, ERP,
+roads and browser, what the world moved is what the ledger says, what the ERP has on hand, and what the proofs of delivery name.
+"""
 
 import json
 import os
@@ -9,30 +11,53 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from stowage.config import Settings
+from stowage.demo.run import erp_url
 from stowage.demo.seed import ACCOUNTS
-from stowage.demo.shops import FEAST, HURRY, ISLAND, NOWHERE
+from stowage.demo.shops import FEAST, HURRY, ISLAND, NOWHERE, VANS
 from stowage.demo.truth import Fact, read
+from stowage.parts import PartFailed, tryton
 from stowage.parts.broker import free_port
+from stowage.parts.node import build_screens
+from tests.conftest import missing, tool
 from tests.demo import delivery_truth as deliveries
+from tests.demo import erp_truth as erp
+from tests.screens.conftest import CHROMIUM
+
+pytestmark = pytest.mark.timeout(600)
 
 REPOSITORY = Path(__file__).parents[2]
 SPEED = "20"
+KEPT = ("STOWAGE_TRYTON_CACHE",)
+WITHOUT = "<!doctype html><title>Stowage</title>"
 
 
 class Warehouse:
-    """`stowage run` with the demo in it, as a process of its own."""
+    """`stowage run` with the demo in it, as a process of its own. `no_erp`, `no_screens`: why it must do without."""
 
     def __init__(self, folder: Path, speed: str = SPEED) -> None:
         self.data_dir, self.port = folder / "data", free_port()
-        (folder / "screens" / "assets").mkdir(parents=True)
-        (folder / "screens" / "index.html").write_text("<!doctype html><title>Stowage</title>")
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("STOWAGE_")}
+        self.no_erp = self.no_screens = ""
+        try:
+            tryton.prepare(tryton.default_cache_dir(self.data_dir))
+        except PartFailed as e:
+            self.no_erp = str(e)
+        try:
+            screens = build_screens(REPOSITORY / "dashboards", folder / "npm.log")
+        except PartFailed as e:
+            self.no_screens = str(e)
+            screens = folder / "screens"
+            (screens / "assets").mkdir(parents=True)
+            (screens / "index.html").write_text(WITHOUT)
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("STOWAGE_") or k in KEPT}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "stowage", "run"],
             cwd=REPOSITORY,
@@ -40,16 +65,17 @@ class Warehouse:
             | {
                 "STOWAGE_DATA_DIR": str(self.data_dir),
                 "STOWAGE_HTTP_PORT": str(self.port),
-                "STOWAGE_ERP_URL": "none",
-                "STOWAGE_WEB_ROOT": str(folder / "screens"),
+                "STOWAGE_WEB_ROOT": str(screens),
                 "STOWAGE_DEMO_SPEED": speed,
-            },
+            }
+            | ({"STOWAGE_ERP_URL": "none"} if self.no_erp else {}),
             stdout=(folder / "said.txt").open("w"),
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
         self.said = folder / "said.txt"
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}/api/v1", timeout=20)
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.http = httpx.Client(base_url=f"{self.address}/api/v1", timeout=20)
 
     def until(self, condition: Callable[[], Any], timeout_s: float, what: str) -> Any:
         deadline = time.monotonic() + timeout_s
@@ -62,19 +88,40 @@ class Warehouse:
 
     def answers(self) -> bool:
         try:
-            return self.http.get(f"http://127.0.0.1:{self.port}/readyz").status_code == 200
+            return self.http.get(f"{self.address}/readyz").status_code == 200
         except httpx.TransportError:
             return False
 
+    def erp_is_reachable(self) -> bool:
+        return bool(self.get("/erp/status")["state"] == "reachable")
+
+    def session(self, username: str) -> dict[str, Any]:
+        account = next(a for a in ACCOUNTS if a.username == username)
+        return dict(self.post("/auth/login", username=username, password=account.password))
+
     def log_in(self) -> None:
-        lena = next(a for a in ACCOUNTS if a.username == "lena")
-        body = {"username": lena.username, "password": lena.password}
-        answer = self.http.post("/auth/login", json=body, headers={"Idempotency-Key": os.urandom(8).hex()})
-        self.http.headers["Authorization"] = f"Bearer {answer.json()['token']}"
+        self.http.headers["Authorization"] = f"Bearer {self.session('lena')['token']}"
 
     def get(self, path: str, **query: Any) -> Any:
-        answer = self.http.get(path, params=query)
-        assert answer.status_code == 200, answer.text
+        return self._ask("GET", path, params=query)
+
+    def post(self, path: str, **body: Any) -> Any:
+        return self._ask("POST", path, json=body, headers={"Idempotency-Key": os.urandom(8).hex()})
+
+    def _ask(self, method: str, path: str, **what: Any) -> Any:
+        """Asked again while the API is being started anew."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                answer = self.http.request(method, path, **what)
+                break
+            except httpx.TransportError:
+                assert time.monotonic() < deadline, (
+                    f"{path}: the API does not answer\n{self.log('api')[-2000:]}"
+                )
+                assert self.process.poll() is None, f"it ended:\n{self.said.read_text()}"
+                time.sleep(0.3)
+        assert answer.is_success, answer.text
         return answer.json()
 
     def pages(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
@@ -105,6 +152,16 @@ class Warehouse:
                 continue
         raise AssertionError(f"no process {words!r}")
 
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """People, vans and devices stop where they are; the system goes on."""
+        demo = self.process_of("-m stowage demo")
+        os.kill(demo, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(demo, signal.SIGCONT)
+
     def close(self) -> None:
         self.http.close()
         if self.process.poll() is None:
@@ -119,8 +176,10 @@ class Warehouse:
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     one = Warehouse(tmp_path_factory.mktemp("demo"))
     try:
-        one.until(one.answers, 60, "the API answers")
+        one.until(one.answers, 180, "the API answers")
         one.log_in()
+        if not one.no_erp:
+            one.until(one.erp_is_reachable, 180, "the ERP is up")
         yield one
     finally:
         one.close()
@@ -312,7 +371,195 @@ def test_who_cannot_be_served_stands_in_a_tray(warehouse: Warehouse) -> None:
         trays = w.get("/delivery-board")["trays"]
         return {j["customer_name"] for name in ("review", "unroutable", "unplanned") for j in trays[name]}
 
-    w.until(lambda: {c["name"] for c in (NOWHERE, ISLAND, HURRY, FEAST)} & in_trays(), 60, "a hopeless order")
+    w.until(
+        lambda: {c["name"] for c in (NOWHERE, ISLAND, HURRY, FEAST)} & in_trays(), 120, "a hopeless order"
+    )
+
+
+# --- on the screens, while it lives --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = tool(
+        "chromium", "chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"
+    )
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page that remembers everything that went wrong on it."""
+
+    def __init__(self, w: Warehouse, browser: Browser, username: str | None, *, phone: bool = False) -> None:
+        size = (390, 844) if phone else (1440, 900)
+        self.base, self.wrong = w.address, list[str]()
+        self.context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]}, locale="en-GB", timezone_id="Europe/Helsinki"
+        )
+        self.context.set_default_timeout(30_000)
+        if username is not None:
+            session = json.dumps(json.dumps(w.session(username)))
+            self.context.add_init_script(f"localStorage.setItem('stowage.session', {session})")
+        self.page: Page = self.context.new_page()
+        self.page.on("console", lambda m: self.wrong.append(m.text) if m.type == "error" else None)
+        self.page.on("pageerror", lambda e: self.wrong.append(str(e)))
+        self.page.on(
+            "response", lambda r: self.wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None
+        )
+        self.page.on(
+            "requestfailed",  # who leaves a page ends its requests
+            lambda r: self.wrong.append(f"{r.failure} {r.url}") if r.failure != "net::ERR_ABORTED" else None,
+        )
+
+    def shows(self, path: str, words: str, where: str = "#content") -> re.Match[str]:
+        """The words are there, once the page has settled."""
+        self.page.goto(self.base + path)
+        place, deadline = self.page.locator(where).first, time.monotonic() + 30
+        place.wait_for()
+        while (found := re.search(words, text := place.inner_text())) is None:
+            assert time.monotonic() < deadline, f"{path} does not show {words!r}:\n{text[:1500]}"
+            self.page.wait_for_timeout(200)
+        return found
+
+
+def number(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def test_the_screens_show_what_happens_without_a_fault(warehouse: Warehouse, browser: Browser) -> None:
+    w = warehouse
+    if w.no_screens:
+        missing("the built screens", w.no_screens)
+    received = sum(sum(f["goods"].values()) for f in w.truth("receipt_closed"))
+    office = Watched(w, browser, "lena")
+    floor = office.shows("/floor", r"Received\s+([\d,]+) / [\d,]+(?s:.*)Shipped\s+([\d,]+) / [\d,]+")
+    assert number(floor[1]) >= received
+    assert number(floor[2]) > 0
+    closed = w.truth("receipt_closed")[-1]
+    came = f"{sum(closed['goods'].values()):,} / [\\d,]+"
+    office.shows("/receipts", rf"{closed['receipt']}\s+{closed['delivery']}\s[^\n]*\s+{came}")
+    shown = office.shows("/orders", r"SO-\d{6}")[0]
+    assert w.get("/sales-orders", q=shown)["items"], shown
+    if not w.no_erp:
+        posted = office.shows("/outbox", r"reachable(?s:.*)Posted, last hour\s+([\d,]+)")
+        assert number(posted[1]) > 0
+    done = office.shows("/dispatch", r"([\d,]+)\s+routes\s+([\d,]+)/([\d,]+)\s+stops")
+    assert number(done[1]) >= len({f["route"] for f in deliveries.carried_by_van(w)})
+    assert 0 < number(done[2]) <= number(done[3])
+    assert not office.wrong
+    office.context.close()
+
+    trip = deliveries.carried_by_van(w)[-1]
+    driver = Watched(w, browser, next(v.driver for v in VANS if v.code == trip["van"]), phone=True)
+    driver.shows("/driver", rf"{trip['van']}\s[^\n]*{trip['route']}\s", "main")
+    assert not driver.wrong
+    driver.context.close()
+
+
+def test_a_customer_follows_a_delivery_without_a_fault(warehouse: Warehouse, browser: Browser) -> None:
+    w = warehouse
+    if w.no_screens:
+        missing("the built screens", w.no_screens)
+
+    def aboard() -> list[dict[str, Any]]:
+        return list(w.get("/delivery-jobs", state="aboard")["items"])
+
+    while True:
+        w.until(aboard, 120, "a delivery is aboard a van")
+        with w.standing_still():  # else it may be over before the page is open
+            if not (jobs := aboard()):
+                continue
+            token = w.post(f"/delivery-jobs/{jobs[-1]['id']}/tracking-link")["token"]
+            customer = Watched(w, browser, None, phone=True)
+            customer.shows(f"/track/{token}", r"\d{1,2}:\d{2}\s*–\s*\d{1,2}:\d{2}", "[data-testid=eta]")
+            state = customer.page.get_by_test_id("state").get_attribute("data-state")
+            assert state in ("on_the_way", "next", "arrived")
+            assert not customer.wrong
+            customer.context.close()
+            return
+
+
+# --- the end: all books agree --------------------------------------------------------------------------------
+
+
+def world_and_ledger_agree(w: Warehouse) -> bool:
+    return on_hand(w) == on_hand_by_truth(w) and deliveries.all_agree(w)
+
+
+def within(seconds: float, condition: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    return found
+
+
+def all_is_posted(w: Warehouse) -> bool:
+    """Nothing is on its way to the ERP; nothing may be parked."""
+    status = w.get("/erp/status")
+    parked = [
+        *((p["sku"], p["problem"], p["words"]) for p in w.pages("/postings", state="parked")),
+        *((o["reference"], o["problem"], o["words"]) for o in w.pages("/erp/orders", state="parked")),
+    ]
+    assert not parked
+    return not any(status[state] for state in ("waiting", "sending", "orders_waiting"))
+
+
+def test_world_ledger_erp_and_proofs_agree_to_the_piece(warehouse: Warehouse) -> None:
+    """Stopped in the middle of the day, with goods on the shelves, in totes, at the doors and aboard vans."""
+    w = warehouse
+    if w.no_erp:
+        missing("the ERP", w.no_erp)
+    for _ in range(8):  # somebody always carries something: it is stopped until every hand is empty
+        w.until(lambda: world_and_ledger_agree(w), 60, "the ledger has what the world has")
+        with w.standing_still():
+            if not within(3, lambda: world_and_ledger_agree(w)):
+                continue
+            assert within(90, lambda: all_is_posted(w)), w.get("/erp/status")
+            if world_and_ledger_agree(w):  # nothing came late from a device
+                compare_with_the_erp(w)
+                return
+    pytest.fail("every time it was stopped, somebody had something in his hands")
+
+
+def compare_with_the_erp(w: Warehouse) -> None:
+    moves = erp.done_moves(str(erp_url(Settings(data_dir=w.data_dir))))
+    world, inside = deliveries.by_world(w), erp.on_hand(moves)
+
+    # location by location with the ledger, in the warehouse with the world, and aboard the vans
+    assert inside == erp.in_the_ledger(w, deliveries.by_ledger(w)["aboard"])
+    aboard = Counter({sku: n for (sku, location), n in inside.items() if location == "IN_TRANSIT"})
+    assert aboard == erp.by_sku(world["aboard"])
+    assert erp.by_sku(inside) - aboard == on_hand_by_truth(w)
+
+    # what came in at one door, and what customers got: by van with a proof, or with a carrier
+    came: Counter[str] = Counter()
+    for fact in w.truth("carried_in"):
+        came.update(fact["goods"])
+    assert erp.by_sku(erp.over_the_border(moves, "supplier")) == Counter({s: -n for s, n in came.items()})
+    packed = {f["sscc"]: f["goods"] for f in w.truth("packed")}
+    by_carrier: deliveries.Goods = Counter()
+    for fact in w.truth("departed"):
+        for sscc in fact["cartons"] if "route" not in fact else []:
+            by_carrier += deliveries.goods_of(packed[sscc])
+    given = erp.over_the_border(moves, "customer")
+    assert given == erp.by_lot(world["delivered"] + by_carrier)
+    assert given == erp.by_lot(deliveries.by_proofs(w) + by_carrier)
+    assert world["delivered"], "nothing was delivered: it proves nothing"
+    assert by_carrier, "nothing left with a carrier: it proves nothing"
+
+    # and the backend's own comparison comes to the same
+    asked = w.post("/erp/reconciliations")["id"]
+
+    def finished() -> list[dict[str, Any]]:
+        rows = w.get("/erp/reconciliations")["items"]
+        return [r for r in rows if r["id"] == asked and r["state"] != "requested"]
+
+    (found,) = w.until(finished, 60, "it is compared")
+    assert (found["state"], found["drifts"]) == ("done", [])
+    assert found["compared"] >= len(inside)
 
 
 def test_no_log_has_a_traceback(warehouse: Warehouse) -> None:
