@@ -416,3 +416,61 @@ def test_a_plan_shows_its_difference_before_it_is_accepted(
     assert office.where(name) is not None
     assert desk.wrong == []
     desk.context.close()
+
+
+def test_a_route_is_locked_released_and_cancelled_and_a_broken_van_gives_its_stops_back(
+    office: Office, browsers: dict[bool, Browser]
+) -> None:
+    def state(route_id: str) -> str:
+        return str(next(r["state"] for r in office.board()["routes"] if r["id"] == route_id))
+
+    def customer(route: dict[str, Any]) -> str:
+        return str(next(s["job"]["customer_name"] for s in route["stops"] if s["job"]))
+
+    first, second = [r for r in office.board()["routes"] if r["stops"]][:2]
+    desk = Desk(browsers[False], office)
+    page = desk.page
+    desk.lane(first["vehicle"]["code"]).locator("[data-block]").first.click()
+    page.get_by_role("button", name="Lock: plans leave").click()
+    expect(page.get_by_role("button", name="Unlock this route")).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="Unlock this route").click()
+    expect(page.get_by_role("button", name="Lock: plans leave")).to_be_visible()
+    # Released: the driver has it. Nothing is loaded yet, so it can be cancelled, and its deliveries are in the tray again.
+    page.get_by_role("button", name="Release", exact=True).click()
+    page.get_by_role("button", name="Press again to confirm", exact=True).click()
+    expect(page.get_by_text("is loaded at the door next")).to_be_visible()
+    assert state(first["id"]) == "released"
+    page.get_by_role("button", name="More", exact=True).click()
+    expect(page.get_by_role("menuitem", name="The vehicle broke down")).to_have_count(0)
+    page.get_by_role("menuitem", name="Cancel the route").click()
+    expect(page.locator("[data-job]", has_text=customer(first))).to_be_visible()
+    # On the road the other van stands still.
+    office.conn.execute(
+        "update delivery_route set state = 'under_way', departed_at = now(), released_at = now() where id = %s",
+        [second["id"]],
+    )
+    page.reload()
+    desk.lane(second["vehicle"]["code"]).locator("[data-block]").first.click()
+    page.get_by_role("button", name="More", exact=True).click()
+    page.get_by_role("menuitem", name="The vehicle broke down").click()
+    page.get_by_label("Note").fill("gearbox")
+    page.get_by_role("button", name="It cannot go on").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator("[data-job]", has_text=customer(second))).to_be_visible()
+    assert state(second["id"]) == "broken_down"
+    assert desk.wrong == []
+    desk.context.close()
+
+
+def test_map_and_board_stand_in_windows_of_their_own(office: Office, browsers: dict[bool, Browser]) -> None:
+    desk = Desk(browsers[False], office)
+    page = desk.page
+    page.goto(f"{office.base}/dispatch?day={office.day.day}&show=map")
+    expect(page.get_by_text("cannot draw the map")).to_be_visible()
+    expect(page.locator("[data-route]")).to_have_count(0)
+    page.goto(f"{office.base}/dispatch?day={office.day.day}&show=board")
+    page.locator("[data-route]").first.wait_for()
+    expect(page.locator("[data-tray]")).to_be_visible()
+    expect(page.get_by_text("cannot draw the map")).to_have_count(0)
+    assert desk.wrong == []
+    desk.context.close()

@@ -68,7 +68,7 @@ function RouteHead({ route }: { route: Route }) {
   const replan = useCommand(startPlan, { changes: ["deliveries"] });
   const { load, vehicle } = route;
   const before = route.state === "draft" || route.state === "released" || route.state === "loading";
-  const out = route.state === "loading" || route.state === "under_way";
+  const out = route.state === "under_way";
   const problem = lock.error ?? send.error ?? cancel.error;
   return (
     <header className={classes.routeHead}>
@@ -108,7 +108,7 @@ function RouteHead({ route }: { route: Route }) {
                   {t("cancel_route")}
                 </Menu.Item>
               )}
-              {(out || route.state === "released") && (
+              {out && (
                 <Menu.Item color="red" leftSection={<IconTool size={15} stroke={1.7} />} onClick={() => setBreaking(true)}>
                   {t("breakdown")}
                 </Menu.Item>
