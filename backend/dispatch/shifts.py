@@ -114,6 +114,9 @@ def create(conn: Conn, ctx: Context, *, vehicle_id: UUID, **fields: Any) -> Shif
 
 def change(conn: Conn, ctx: Context, shift_id: UUID, version: int, changes: dict[str, Any]) -> Shift:
     """Raises ChangedMeanwhile, Conflict (a route drives in it), Invalid, NotFound."""
+    conn.execute(
+        "select 1 from vehicle_shift where site_id = %s and id = %s for update", [ctx.site_id, shift_id]
+    )
     present = shift(conn, ctx.site_id, shift_id)
     may_be_none = ("driver_id", "break_from", "break_until")
     changes = {k: v for k, v in changes.items() if v is not None or k in may_be_none}

@@ -107,7 +107,18 @@ def _stop(s: Situation, visit: Visit, here: int) -> NewStop:
 def new_route(
     conn: Conn, ctx: Context, van: Van, day: date, times: NewTimes | None = None, plan_id: UUID | None = None
 ) -> UUID:
-    """A draft; empty until stops are written. Raises Conflict where the shift has one."""
+    """A draft; empty until stops are written. Raises Conflict where the shift has one, or is none any more."""
+    held = conn.execute(  # until the route stands: who takes off the shift or the van meanwhile waits, and sees it
+        """select s.cancelled_at is null and v.active from vehicle_shift s
+           join delivery_vehicle v on v.site_id = s.site_id and v.id = s.vehicle_id
+           where s.site_id = %s and s.id = %s for share""",
+        [ctx.site_id, van.shift.id],
+    ).fetchone()
+    if held is None or not held[0]:
+        raise Conflict(
+            f"The shift of {van.vehicle.code} was taken off, or the vehicle is not used any more.",
+            field="shift_id",
+        )
     route_id = new_id()
     leaves = max(van.shift.starts_at, ctx.now) + timedelta(seconds=van.depot.load_s)
     conn.execute(

@@ -93,6 +93,9 @@ def change(
     conn: Conn, ctx: Context, vehicle_id: UUID, version: int, changes: dict[str, Any]
 ) -> DeliveryVehicle:
     """Raises ChangedMeanwhile, Conflict (it is on the road), NotFound, Unknown."""
+    conn.execute(
+        "select 1 from delivery_vehicle where site_id = %s and id = %s for update", [ctx.site_id, vehicle_id]
+    )
     present = vehicle(conn, ctx.site_id, vehicle_id)
     may_be_none = ("gps_agent", "gps_device")
     changes = {k: v for k, v in changes.items() if v is not None or k in may_be_none}

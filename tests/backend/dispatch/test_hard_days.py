@@ -6,13 +6,14 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
 
 from backend import shipping
-from backend.db import Conn
-from backend.dispatch import come_back, load, moves, proof, release
+from backend.db import Conn, connect
+from backend.dispatch import come_back, load, moves, proof, release, shifts, vehicles
 from backend.dispatch import on_the_road as road
-from backend.errors import Conflict
+from backend.errors import ChangedMeanwhile, Conflict
 from tests.backend.dispatch.day import Day, put
 from tests.backend.dispatch.road import (
     Customer,
@@ -281,3 +282,44 @@ def test_a_night_in_which_the_clocks_go_back_has_one_hour_more(day: Day) -> None
 def test_the_last_day_of_the_calendar_is_no_day_of_a_driver(api: Api, warehouse: Warehouse) -> None:
     answer = api.get("/api/v1/driver/routes?day=9999-12-31")
     assert (answer.status_code, answer.json()["field"]) == (422, "day")
+
+
+# --- two people at once ------------------------------------------------------------------------------------
+
+
+def test_a_shift_is_not_taken_off_while_somebody_makes_its_route(day: Day, database_url: str) -> None:
+    day.van("VAN-1")
+    shift = shifts.shift(day.conn, day.w.site_id, day.shifts["VAN-1"])
+    with connect(database_url, autocommit=True) as other:
+        with day.conn.transaction():
+            moves.new_route(day.conn, day.ctx(), shift_id=shift.id, vehicle_id=None, day=None)
+            other.execute("set lock_timeout = '200ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable), other.transaction():
+                shifts.change(other, day.ctx(), shift.id, shift.version, {"cancelled": True})
+        with pytest.raises(Conflict, match="drives in this shift"), other.transaction():
+            shifts.change(other, day.ctx(), shift.id, shift.version, {"cancelled": True})
+
+
+def test_a_van_is_not_given_up_while_somebody_makes_its_route(day: Day, database_url: str) -> None:
+    van = day.van("VAN-1")
+    with connect(database_url, autocommit=True) as other:
+        with day.conn.transaction():
+            moves.new_route(day.conn, day.ctx(), shift_id=day.shifts["VAN-1"], vehicle_id=None, day=None)
+            other.execute("set lock_timeout = '200ms'")
+            with pytest.raises(psycopg.errors.LockNotAvailable), other.transaction():
+                vehicles.change(other, day.ctx(), van, 1, {"active": False})
+        with pytest.raises(Conflict, match="finish or cancel it first"), other.transaction():
+            vehicles.change(other, day.ctx(), van, 1, {"active": False})
+
+
+def test_a_van_that_was_given_up_after_the_plan_gets_no_route(day: Day) -> None:
+    van = day.van("VAN-1")
+    day.job("Kamppi")
+    p = day.plan()
+    with day.conn.transaction():
+        vehicles.change(day.conn, day.ctx(), van, 1, {"active": False})
+    with pytest.raises(ChangedMeanwhile):
+        day.accept(p)
+    with pytest.raises(Conflict, match="not used any more"), day.conn.transaction():
+        moves.new_route(day.conn, day.ctx(), shift_id=day.shifts["VAN-1"], vehicle_id=None, day=None)
+    assert day.of("Kamppi").state == "ready"
