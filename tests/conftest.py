@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -21,6 +22,7 @@ import pytest
 import structlog
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from playwright.sync_api import Browser
 
 from backend import ledger, maps
 from backend.app import create_app
@@ -31,9 +33,11 @@ from backend.db import Conn, connect
 from backend.ids import new_id
 from backend.migrate import migrate
 from stowage.parts import PartFailed
+from stowage.parts.node import build_screens
 from stowage.parts.postgres import EmbeddedPostgres
 from stowage.parts.roads import Roads, fetch_programs, helsinki_map
 from stowage.parts.tryton import default_cache_dir
+from tests.chromium import chromium
 
 structlog.configure(
     processors=[
@@ -359,3 +363,35 @@ def helsinki(osrm_url: str, helsinki_map_dir: Path) -> Iterator[None]:
     maps.configure(osrm_url, helsinki_map_dir)
     yield
     maps.configure(None, None)
+
+
+# --- the screens in a browser --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def web_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built screens."""
+    log = tmp_path_factory.mktemp("npm") / "npm.log"
+    try:
+        return build_screens(Path(__file__).parents[1] / "dashboards", log)
+    except PartFailed as e:
+        missing("the built screens", f"{e} (see {log})")
+        raise
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as opened:
+        yield opened
+
+
+@contextmanager
+def open_browser(*more: str) -> Iterator[Browser]:
+    """Chromium with `more` arguments, or a skip that says what to install."""
+    with contextlib.ExitStack() as stack:
+        try:
+            opened = stack.enter_context(chromium(*more))
+        except FileNotFoundError as e:
+            missing("chromium", str(e))
+            raise
+        yield opened

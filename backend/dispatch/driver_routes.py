@@ -713,7 +713,6 @@ class Tracking(Out):
 
     state: Literal["planned", "on_the_way", "next", "arrived", "delivered", "partly_delivered", "refused", "nobody_there",
                    "cancelled"]  # fmt: skip
-    first_name: str
     window_from: datetime
     window_until: datetime
     eta_from: datetime | None

@@ -95,8 +95,6 @@ class _Job:
     site_id: UUID
     id: UUID
     state: str
-    customer_name: str
-    contact: str | None
     lat: float | None
     lon: float | None
     window_from: datetime
@@ -112,10 +110,9 @@ def follow(conn: Conn, token: str, now: datetime) -> dict[str, Any]:
     """What the holder of the token may see. Raises NotFound, Gone."""
     with conn.cursor(row_factory=class_row(_Job)) as cur:
         job = cur.execute(
-            """select j.site_id, j.id, j.state, j.customer_name, o.ship_to->>'name' as contact, j.lat, j.lon, j.window_from,
+            """select j.site_id, j.id, j.state, j.lat, j.lon, j.window_from,
                       j.window_until, least(coalesce(t.expires_at, j.finished_at + %s), j.window_until + %s) as expires_at, p.outcome, p.occurred_at as outcome_at, s.route_id, s.id as stop_id
                from tracking_link t join delivery_job j on j.site_id = t.site_id and j.id = t.job_id
-                    join sales_order o on o.site_id = j.site_id and o.id = j.order_id
                     left join delivery_proof p on p.site_id = j.site_id and p.job_id = j.id
                     left join lateral (select x.id, x.route_id from delivery_stop x join delivery_route r on r.site_id = x.site_id
                                        and r.id = x.route_id and r.state not in ('draft', 'cancelled')
@@ -163,7 +160,6 @@ def _shown(conn: Conn, job: _Job, now: datetime) -> dict[str, Any]:
                 vehicle = _vehicle(conn, job.site_id, r, stops, now)
     return {
         "state": state,
-        "first_name": _first_name(job.contact or job.customer_name),
         "window_from": job.window_from,
         "window_until": job.window_until,
         "eta_from": _rounded(eta - SPREAD_BEFORE) if eta else None,
@@ -191,11 +187,6 @@ def _vehicle(conn: Conn, site_id: UUID, r: Any, stops: list[Any], now: datetime)
     if row is None:
         return None
     return {"lat": row[0], "lon": row[1], "at": row[2], "stale": row[2] < now - STALE}
-
-
-def _first_name(name: str) -> str:
-    words = name.split()
-    return words[0][:60] if words else ""
 
 
 def _rounded(at: datetime) -> datetime:

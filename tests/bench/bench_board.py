@@ -19,7 +19,7 @@ from pathlib import Path
 
 import httpx
 import uvicorn
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from backend.app import create_app
 from backend.auth.principals import hash_password
@@ -30,12 +30,12 @@ from backend.migrate import migrate
 from stowage.parts.node import build_screens
 from stowage.parts.postgres import EmbeddedPostgres
 from tests.bench.figure import Figure, figure
-from tests.conftest import build_warehouse, tool
+from tests.chromium import chromium
+from tests.conftest import build_warehouse
 from tests.screens import delivery_day as deliveries
 
 STOPS, VANS, DROPS = 300, 20, 12
 HOURS = (8, 11.5)
-CHROMIUM = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--enable-unsafe-swiftshader"]
 
 WATCH = """([route]) => {
   const lane = document.querySelector(`[data-route="${route}"]`);
@@ -107,9 +107,7 @@ class _served:
 def _drops(base: str, day: str, conn_stops: int) -> Figure:
     login = httpx.post(f"{base}/api/v1/auth/login", json={"username": "dora", "password": "a good password"})
     session = json.dumps(json.dumps(login.json()))
-    with sync_playwright() as playwright:
-        path = tool("chromium", "chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser")
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
+    with chromium("--enable-unsafe-swiftshader") as browser:
         context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
         context.add_init_script(f"localStorage.setItem('stowage.session', {session})")
         page = context.new_page()
@@ -121,7 +119,6 @@ def _drops(base: str, day: str, conn_stops: int) -> Figure:
             slots_ms, drop_ms = _drop(page, n)
             picked.append(slots_ms)
             took.append(drop_ms)
-        browser.close()
     return figure(
         "board_drop_ms", statistics.median(took), "ms", must=500, aim=100, lower_is_better=True,
         stops=conn_stops, drops=DROPS, worst=round(max(took)), first=round(took[0]),

@@ -15,28 +15,17 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from backend.app import create_app
 from backend.auth.principals import hash_password
 from backend.db import Conn
 from backend.ids import new_id
-from stowage.parts import PartFailed
-from stowage.parts.node import build_screens
-from tests.conftest import Warehouse, missing, put_stock, tool
+from tests.conftest import Warehouse, put_stock
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 SCREENS = [
     "/floor",
@@ -107,27 +96,6 @@ class Running:
         answer = httpx.request(method, f"{self.base}/api/v1{path}", json=body, headers=headers)
         assert answer.is_success, f"{method} {path}: {answer.text}"
         return answer.json()
-
-
-@pytest.fixture(scope="module")
-def web_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    log = tmp_path_factory.mktemp("npm") / "npm.log"
-    try:
-        return build_screens(ROOT / "dashboards", log)
-    except PartFailed as e:
-        missing("the built screens", f"{e} (see {log})")
-        raise
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = tool(
-        "chromium", "chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"
-    )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

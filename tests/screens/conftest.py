@@ -9,46 +9,15 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, sync_playwright
 
 from backend.app import create_app
 from backend.auth.principals import issue_token
 from backend.db import Conn
-from stowage.parts import PartFailed
-from stowage.parts.node import build_screens
-from tests.conftest import Api, Warehouse, missing, tool
+from tests.chromium import ARGUMENTS
+from tests.conftest import Api, Warehouse
 from tests.screens.handheld import Backend
 
-ROOT = Path(__file__).parents[2]
-CHROMIUM = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--enable-unsafe-swiftshader",  # maps are drawn by software
-]
-
-
-@pytest.fixture(scope="session")
-def web_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    log = tmp_path_factory.mktemp("npm") / "npm.log"
-    try:
-        return build_screens(ROOT / "dashboards", log)
-    except PartFailed as e:
-        missing("the built screens", f"{e} (see {log})")
-        raise
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = tool(
-        "chromium", "chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"
-    )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
-        yield browser
-        browser.close()
+CHROMIUM = ARGUMENTS
 
 
 @pytest.fixture

@@ -25,27 +25,15 @@ from backend.context import Context
 from backend.db import Conn
 from backend.dispatch import plan_run
 from backend.ids import new_id
-from stowage.parts import PartFailed
-from stowage.parts.node import build_screens
-from tests.conftest import Warehouse, missing, tool
+from tests.chromium import ARGUMENTS
+from tests.conftest import Warehouse, tool
 from tests.screens import delivery_day as deliveries
 from tests.screens.delivery_day import DeliveryDay, at
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
-PLAIN = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 SHOTS = os.environ.get("STOWAGE_TEST_SHOTS")
-
-
-@pytest.fixture(scope="module")
-def web_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    log = tmp_path_factory.mktemp("npm") / "npm.log"
-    try:
-        return build_screens(ROOT / "dashboards", log)
-    except PartFailed as e:
-        missing("the built screens", f"{e} (see {log})")
-        raise
 
 
 def chromium() -> str:
@@ -56,8 +44,8 @@ def chromium() -> str:
 def browsers() -> Iterator[dict[bool, Browser]]:
     """With WebGL in software, and (False) without any."""
     with sync_playwright() as playwright:
-        drawing = [*PLAIN, "--enable-unsafe-swiftshader"]
-        blind = [*PLAIN, "--disable-3d-apis"]
+        drawing = [*ARGUMENTS, "--enable-unsafe-swiftshader"]
+        blind = [*ARGUMENTS, "--disable-3d-apis"]
         both = {
             draws: playwright.chromium.launch(executable_path=chromium(), args=args)
             for draws, args in ((True, drawing), (False, blind))

@@ -32,7 +32,7 @@ export default function TrackingPage() {
   return (
     <main className={classes.page} data-testid="tracking">
       <header className={classes.head}>
-        <span>{query.data && !gone ? t("hello", { name: query.data.first_name }) : t("title")}</span>
+        <span>{t("title")}</span>
         <button type="button" data-testid="language" onClick={() => void speak(i18n.language === "zh" ? "en" : "zh")}>
           <IconLanguage size={20} />
           {t("language")}

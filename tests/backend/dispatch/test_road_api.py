@@ -251,14 +251,10 @@ def test_the_link_shows_one_delivery_and_nothing_else(api: Api, d: Drive) -> Non
     d.leave()
     shown = api.get(f"/api/v1/tracking/{token}")
     assert shown.json().keys() == {
-        "state", "first_name", "window_from", "window_until", "eta_from", "eta_until", "eta_is_estimate", "late", "stops_before",
+        "state", "window_from", "window_until", "eta_from", "eta_until", "eta_is_estimate", "late", "stops_before",
         "vehicle", "destination", "outcome", "outcome_at", "expires_at",
     }  # fmt: skip
-    assert (shown.json()["first_name"], shown.json()["state"], shown.json()["stops_before"]) == (
-        "Bo",
-        "on_the_way",
-        1,
-    )
+    assert (shown.json()["state"], shown.json()["stops_before"]) == ("on_the_way", 1)
     secret = [
         "Aino",
         "Aalto",
@@ -361,7 +357,7 @@ def test_only_the_hash_of_a_token_is_kept_and_ended_links_leave_the_outbox(api: 
     assert token.encode() not in bytes(kept[0])
     d.leave()
     told_token = told(d.conn, "delivery.out_for_delivery")[1]["tracking_url"].rsplit("/", 1)[1]
-    assert seen(api, told_token)["first_name"] == "Bo"
+    assert seen(api, told_token)["state"] != "delivered"
     d.deliver("Bo Berg")
     later = datetime.now(UTC) + timedelta(days=1)
     assert tracking.forget_told_links(d.conn, later) >= 1
@@ -379,7 +375,7 @@ def test_guessing_links_is_slowed_down_and_customers_are_not(
     monkeypatch.setattr(driver_routes, "guesses", tracking.Guesses(at_most=5))
     answers = [api.get(f"/api/v1/tracking/{new_id().hex}").status_code for _ in range(7)]
     assert answers == [404] * 5 + [429] * 2
-    assert seen(api, token)["first_name"] == "Bo"
+    assert "state" in seen(api, token)
 
 
 def test_a_link_ends_also_where_nothing_became_of_the_delivery(api: Api, d: Drive) -> None:
