@@ -36,6 +36,8 @@ pytestmark = pytest.mark.timeout(600)
 
 REPOSITORY = Path(__file__).parents[2]
 SPEED = "20"
+SERVED = 4
+"""So many deliveries at least are compared at the end."""
 KEPT = ("STOWAGE_TRYTON_CACHE",)
 WITHOUT = "<!doctype html><title>Stowage</title>"
 
@@ -512,24 +514,27 @@ def test_world_ledger_erp_and_proofs_agree_to_the_piece(warehouse: Warehouse) ->
     w = warehouse
     if w.no_erp:
         missing("the ERP", w.no_erp)
+    w.until(lambda: len(deliveries.delivered(w)) >= SERVED, 180, f"{SERVED} customers are served")
     for _ in range(8):  # somebody always carries something: it is stopped until every hand is empty
         w.until(lambda: world_and_ledger_agree(w), 60, "the ledger has what the world has")
         with w.standing_still():
             if not within(3, lambda: world_and_ledger_agree(w)):
                 continue
             assert within(90, lambda: all_is_posted(w)), w.get("/erp/status")
-            if world_and_ledger_agree(w):  # nothing came late from a device
-                compare_with_the_erp(w)
-                return
+            moves = erp.done_moves(str(erp_url(Settings(data_dir=w.data_dir))))
+            ledger = erp.in_the_ledger(w, deliveries.by_ledger(w)["aboard"])
+            if not (all_is_posted(w) and world_and_ledger_agree(w)):
+                continue  # a device told something late
+            compare_with_the_erp(w, moves, ledger)
+            return
     pytest.fail("every time it was stopped, somebody had something in his hands")
 
 
-def compare_with_the_erp(w: Warehouse) -> None:
-    moves = erp.done_moves(str(erp_url(Settings(data_dir=w.data_dir))))
+def compare_with_the_erp(w: Warehouse, moves: list[erp.Move], ledger: erp.Stock) -> None:
     world, inside = deliveries.by_world(w), erp.on_hand(moves)
 
     # location by location with the ledger, in the warehouse with the world, and aboard the vans
-    assert inside == erp.in_the_ledger(w, deliveries.by_ledger(w)["aboard"])
+    assert inside == ledger
     aboard = Counter({sku: n for (sku, location), n in inside.items() if location == "IN_TRANSIT"})
     assert aboard == erp.by_sku(world["aboard"])
     assert erp.by_sku(inside) - aboard == on_hand_by_truth(w)
