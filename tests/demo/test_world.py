@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from stowage.config import Settings
 from stowage.demo.run import erp_url
@@ -27,10 +27,9 @@ from stowage.demo.truth import Fact, read
 from stowage.parts import PartFailed, tryton
 from stowage.parts.broker import free_port
 from stowage.parts.node import build_screens
-from tests.conftest import missing, tool
+from tests.conftest import missing
 from tests.demo import delivery_truth as deliveries
 from tests.demo import erp_truth as erp
-from tests.screens.conftest import CHROMIUM
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -379,17 +378,6 @@ def test_who_cannot_be_served_stands_in_a_tray(warehouse: Warehouse) -> None:
 
 
 # --- on the screens, while it lives --------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = tool(
-        "chromium", "chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"
-    )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=CHROMIUM)
-        yield browser
-        browser.close()
 
 
 class Watched:

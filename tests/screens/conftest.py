@@ -13,11 +13,8 @@ import uvicorn
 from backend.app import create_app
 from backend.auth.principals import issue_token
 from backend.db import Conn
-from tests.chromium import ARGUMENTS
 from tests.conftest import Api, Warehouse
 from tests.screens.handheld import Backend
-
-CHROMIUM = ARGUMENTS
 
 
 @pytest.fixture
