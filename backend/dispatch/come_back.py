@@ -280,7 +280,8 @@ def next_window(
     days = max(1, (now.astimezone(zone).date() - local_from.date()).days)
     if local_from + timedelta(days=days) <= now:
         days += 1
-    return tuple((t + timedelta(days=days)).astimezone(UTC) for t in (local_from, local_until))  # type: ignore[return-value]
+    later = timedelta(days=days)  # of the wall clock, before it is turned into UTC
+    return (local_from + later).astimezone(UTC), (local_until + later).astimezone(UTC)
 
 
 def _ready_again(conn: Conn, ctx: Context, r: RoadRoute, job_id: UUID) -> None:

@@ -129,8 +129,8 @@ class EmulatedGps(SerialLine):
         """First-order wandering: neighbouring seconds err alike."""
         keep = 0.9
         new = self._noise_m * math.sqrt(1 - keep * keep)
-        self._error = tuple(keep * e + self._chance.gauss(0, new) for e in self._error)  # type: ignore[assignment]
-        north, east = self._error
+        north, east = (keep * e + self._chance.gauss(0, new) for e in self._error)
+        self._error = north, east
         return lat + north / METRES_A_DEGREE, lon + east / METRES_A_DEGREE / max(
             0.01, math.cos(math.radians(lat))
         )

@@ -8,13 +8,17 @@ over. Talkers (GP, GN, GL, GA, GB, QZ ...) are all alike.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import TypeVar
 
 import pynmea2
 from msgspec import Struct
 
 from device_drivers.readings import Fix
+
+T = TypeVar("T")
 
 LONGEST = 256
 """The standard says 82; receivers with more digits say more."""
@@ -267,15 +271,15 @@ def put_together(said: list[Said], now: datetime) -> Moment:
     """Sentences of one moment. A fix needs all of them to agree that there is one; a date that nobody says is the one
     nearest to `now`, so that a time alone goes over midnight rightly."""
 
-    def first(name: str, *kinds: str) -> object:
+    def first(of: Callable[[Said], T | None], *kinds: str) -> T | None:
         order = sorted(said, key=lambda s: kinds.index(s.kind) if s.kind in kinds else len(kinds))
-        return next((v for s in order if (v := getattr(s, name)) is not None), None)
+        return next((v for s in order if (v := of(s)) is not None), None)
 
     verdicts = [s.has_fix for s in said if s.has_fix is not None]
-    at, day = first("at", "RMC"), first("day", "RMC")
+    at, day = first(lambda s: s.at, "RMC"), first(lambda s: s.day, "RMC")
     moment: datetime | None = None
-    if isinstance(at, time):
-        if isinstance(day, date):
+    if at is not None:
+        if day is not None:
             moment = datetime.combine(day, at)
         else:
             moment = datetime.combine(now.date(), at)
@@ -286,9 +290,9 @@ def put_together(said: list[Said], now: datetime) -> Moment:
         has_fix=bool(verdicts) and all(verdicts) and place is not None,
         lat=place.lat if place else None,
         lon=place.lon if place else None,
-        speed_kmh=first("speed_kmh", "RMC", "VTG"),  # type: ignore[arg-type]
-        course_deg=first("course_deg", "RMC", "VTG"),  # type: ignore[arg-type]
-        hdop=first("hdop", "GGA", "GNS"),  # type: ignore[arg-type]
-        satellites=first("satellites", "GGA", "GNS"),  # type: ignore[arg-type]
-        fix=first("fix", "GGA", "GNS", "RMC") or "autonomous",  # type: ignore[arg-type]
+        speed_kmh=first(lambda s: s.speed_kmh, "RMC", "VTG"),
+        course_deg=first(lambda s: s.course_deg, "RMC", "VTG"),
+        hdop=first(lambda s: s.hdop, "GGA", "GNS"),
+        satellites=first(lambda s: s.satellites, "GGA", "GNS"),
+        fix=first(lambda s: s.fix, "GGA", "GNS", "RMC") or "autonomous",
     )

@@ -1,48 +1,15 @@
 // Who drives: a name and a password, or a badge that is scanned. What an earlier log-in left pending waits for its person.
 import { IconLanguage, IconTruckDelivery } from "@tabler/icons-react";
-import { useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
-import { asProblem } from "@/api/problem";
-import { session } from "@/api/session";
-import { logIn, logInByBadge } from "@/data/people";
-import { signal } from "@/handheld/signals";
-import { useCatcher } from "@/handheld/useCatcher";
+import { useLogIn } from "@/handheld/useLogIn";
 import { speak } from "@/i18n";
 import classes from "./Driver.module.css";
 
-const BADGE = /^sta_[\w-]+$/;
+const WRONG = { expired: "login.expired", not_reached: "net.not_reached", refused: "login.refused" } as const;
 
 export function LogIn() {
   const { t, i18n } = useTranslation("driver");
-  const [username, setUsername] = useState("");
-  const [password, setPassword] = useState("");
-  const [wrong, setWrong] = useState<string | null>(session.wasExpired() ? t("login.expired") : null);
-  const [busy, setBusy] = useState(false);
-
-  const attempt = async (enter: () => Promise<void>) => {
-    setBusy(true);
-    setWrong(null);
-    try {
-      await enter();
-      signal("good");
-    } catch (error) {
-      signal("bad");
-      setWrong(t(asProblem(error).status === 0 ? "net.not_reached" : "login.refused"));
-      setBusy(false);
-    }
-  };
-  useCatcher({
-    onScan: (code) => {
-      if (!BADGE.test(code)) return;
-      setUsername("");
-      setPassword("");
-      void attempt(async () => session.start(await logInByBadge(code)));
-    },
-  });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    void attempt(async () => session.start(await logIn(username.trim(), password)));
-  };
+  const { username, setUsername, password, setPassword, wrong, busy, submit } = useLogIn();
 
   return (
     <main className={classes.screen} data-testid="driver-login">
@@ -54,7 +21,7 @@ export function LogIn() {
         </button>
       </header>
       <form className={classes.login} onSubmit={submit}>
-        <p className={classes.hint} data-tone={wrong ? "bad" : undefined} role="status">{wrong ?? t("login.hint")}</p>
+        <p className={classes.hint} data-tone={wrong ? "bad" : undefined} role="status">{t(wrong ? WRONG[wrong] : "login.hint")}</p>
         <label className={classes.field}>
           {t("login.username")}
           <input name="username" autoComplete="username" autoCapitalize="none" required value={username} onChange={(event) => setUsername(event.currentTarget.value)} />

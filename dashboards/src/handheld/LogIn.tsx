@@ -1,53 +1,15 @@
 // Who works with this device: a badge (an API token as a barcode) or a name and a password.
 import { IconIdBadge2, IconLanguage } from "@tabler/icons-react";
-import { useState, type FormEvent } from "react";
 import { useTranslation } from "react-i18next";
-import { asProblem } from "@/api/problem";
-import { session } from "@/api/session";
-import { logIn } from "@/data/people";
 import { speak } from "@/i18n";
-import { signal } from "./signals";
-import { useCatcher } from "./useCatcher";
-import { me } from "./work";
+import { useLogIn } from "./useLogIn";
 import classes from "./Handheld.module.css";
 
-const BADGE = /^sta_[\w-]+$/;
-const SHIFT_MS = 12 * 3600_000;
+const WRONG = { expired: "login.expired", not_reached: "net.not_reached", refused: "login.refused" } as const;
 
 export function LogIn() {
   const { t, i18n } = useTranslation("handheld");
-  const [username, setUsername] = useState("");
-  const [password, setPassword] = useState("");
-  const [wrong, setWrong] = useState<string | null>(session.wasExpired() ? t("login.expired") : null);
-  const [busy, setBusy] = useState(false);
-
-  const attempt = async (enter: () => Promise<void>) => {
-    setBusy(true);
-    setWrong(null);
-    try {
-      await enter();
-      signal("good");
-    } catch (error) {
-      signal("bad");
-      setWrong(asProblem(error).status === 0 ? t("net.not_reached") : t("login.refused"));
-      setBusy(false);
-    }
-  };
-  useCatcher({
-    onScan: (code) => {
-      if (!BADGE.test(code)) return;
-      setUsername("");
-      setPassword("");
-      void attempt(async () => {
-        const user = await me(code);
-        session.start({ token: code, expires_at: new Date(Date.now() + SHIFT_MS).toISOString(), user });
-      });
-    },
-  });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    void attempt(async () => session.start(await logIn(username.trim(), password)));
-  };
+  const { username, setUsername, password, setPassword, wrong, busy, submit } = useLogIn();
 
   return (
     <main className={classes.screen} data-testid="handheld-login">
@@ -62,7 +24,7 @@ export function LogIn() {
           <IconIdBadge2 size={44} />
           {t("login.scan_badge")}
         </p>
-        <p className={classes.homeHint} data-tone={wrong ? "bad" : undefined} role="status">{wrong ?? t("login.or")}</p>
+        <p className={classes.homeHint} data-tone={wrong ? "bad" : undefined} role="status">{t(wrong ? WRONG[wrong] : "login.or")}</p>
         <label>
           {t("login.username")}
           <input name="username" autoComplete="username" autoCapitalize="none" required value={username} onChange={(event) => setUsername(event.currentTarget.value)} />

@@ -24,8 +24,6 @@ const soon = () => ({ signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
 export const lookUp = (code: string) => ask(api.GET("/api/v1/lookup", { params: { query: { code } }, ...soon() }));
 export const lastStep = () => ask(api.GET("/api/v1/undo", soon())).then((found) => found.step);
 export const undo = (header: Key) => ask(api.POST("/api/v1/undo", { params: { header }, ...soon() }));
-export const me = (token: string) =>
-  ask(api.GET("/api/v1/auth/me", { headers: { Authorization: `Bearer ${token}` }, ...soon() }));
 
 // receive
 export const openAsns = () => ask(api.GET("/api/v1/asns", { params: { query: { state: "open", limit: 100 } }, ...soon() })).then((page) => page.items);
