@@ -5,6 +5,7 @@ What it is told about items it also obeys: customers are not offered what it was
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import threading
@@ -59,7 +60,8 @@ class Crm:
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                with contextlib.suppress(ConnectionError):  # who asked may be gone before the last word
+                    self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import random
 import secrets
-import socket
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -36,6 +35,7 @@ from stowage.demo.catalog import Item, catalog
 from stowage.demo.layout import places
 from stowage.demo.shops import DEPOT, VANS, VANS_AGENT, shops
 from stowage.parts.broker import write_private
+from stowage.parts.ports import free_port
 
 SITE = "HEL1"
 SEED = 20261122
@@ -164,25 +164,17 @@ def device_path(settings: Settings, device: str) -> Path:
 
 
 def _new_world() -> World:
-    ports = _free_ports(5)
+    ports: set[int] = set()
+    while len(ports) < 5:
+        ports.add(free_port())
+    *readers, modbus_port, webhook_port = ports
     return World(
-        reader_ports=dict(zip(("dock-1", "dock-2", "dock-3"), ports, strict=False)),
-        modbus_port=ports[3],
-        webhook_port=ports[4],
+        reader_ports=dict(zip(("dock-1", "dock-2", "dock-3"), readers, strict=True)),
+        modbus_port=modbus_port,
+        webhook_port=webhook_port,
         webhook_secret="whsec_" + base64.b64encode(secrets.token_bytes(32)).decode(),
         agent_secrets={},
     )
-
-
-def _free_ports(count: int) -> list[int]:
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for s in held:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in held]
-    finally:
-        for s in held:
-            s.close()
 
 
 def _lay(conn: Conn, world: World) -> UUID:

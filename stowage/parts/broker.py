@@ -32,6 +32,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from stowage.parts import PartFailed
 from stowage.parts.child import Child, last_lines, spawn, unprivileged_user, wait_until
+from stowage.parts.ports import free_port
 
 ACCOUNT = "stowage"
 ITERATIONS = 101  # mosquitto's own default; the passwords are random, 32 bytes
@@ -260,13 +261,6 @@ def can_log_in(
     finally:
         client.loop_stop()
     return accepted
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def write_private(path: Path, text: str) -> None:

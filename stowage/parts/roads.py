@@ -14,7 +14,6 @@ import hashlib
 import http.client
 import os
 import shutil
-import socket
 import sys
 import threading
 import time
@@ -25,6 +24,7 @@ from pathlib import Path
 
 from stowage.parts import PartFailed
 from stowage.parts.child import Child, last_lines, spawn, wait_until
+from stowage.parts.ports import free_port
 from stowage.parts.tryton import default_cache_dir
 
 FETCH_PATIENCE_S = 600
@@ -179,12 +179,7 @@ class Roads:
         """The same as last time where it is free, so that programs that know it need no restart."""
         if self._listen is not None:
             return self._listen[1]
-        for port in (self._port or 0, 0):
-            with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(("127.0.0.1", port))
-                return int(probe.getsockname()[1])
-        raise PartFailed("no port is free on 127.0.0.1 for the road engine")
+        return free_port(self._port)
 
 
 # --- what is fetched --------------------------------------------------------------------------------------

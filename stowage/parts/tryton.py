@@ -15,7 +15,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from stowage.parts import PartFailed
 from stowage.parts.child import Child, last_lines, spawn, wait_until
+from stowage.parts.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements" / "tryton.txt"
@@ -127,21 +127,15 @@ class Tryton:
     def _remembered_port(self) -> int:
         """The same port as last time when it is free, so that an address kept elsewhere stays true."""
         note = self.data_dir / "port"
-        wanted = self._asked_port
-        if not wanted and note.exists():
+        last_time = None
+        if note.exists():
             with contextlib.suppress(ValueError):
-                wanted = int(note.read_text(encoding="utf-8"))
-        for port in (wanted, 0) if wanted and not self._asked_port else (wanted,):
-            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError:
-                    continue
-                free = int(probe.getsockname()[1])
-            note.write_text(f"{free}\n", encoding="utf-8")
-            return free
-        raise PartFailed(f"port {wanted} for the ERP is in use; free it or choose another")
+                last_time = int(note.read_text(encoding="utf-8"))
+        free = free_port(self._asked_port or last_time)
+        if self._asked_port not in (0, free):
+            raise PartFailed(f"port {self._asked_port} for the ERP is in use; free it or choose another")
+        note.write_text(f"{free}\n", encoding="utf-8")
+        return free
 
     def _write_config(self) -> Path:
         config = self.data_dir / "trytond.conf"

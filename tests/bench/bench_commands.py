@@ -18,8 +18,8 @@ from backend.auth.principals import issue_token
 from backend.db import Conn, connect
 from backend.ids import new_id
 from backend.migrate import migrate
-from stowage.parts.broker import free_port
 from stowage.parts.child import spawn
+from stowage.parts.ports import free_port
 from stowage.parts.postgres import EmbeddedPostgres
 from stowage.run import get
 from tests.bench.figure import Figure, figure

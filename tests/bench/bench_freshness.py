@@ -30,9 +30,10 @@ from backend.ids import new_id
 from backend.migrate import migrate
 from backend.receiving.asn import AsnTag, NewAsn
 from device_drivers.gs1 import sgtin96_hex
-from stowage.parts.broker import EmbeddedBroker, free_port
+from stowage.parts.broker import EmbeddedBroker
 from stowage.parts.child import spawn
 from stowage.parts.node import build_screens
+from stowage.parts.ports import free_port
 from stowage.parts.postgres import EmbeddedPostgres
 from stowage.run import get
 from tests.bench.figure import Figure, figure

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from playwright.sync_api import Response
 
-from stowage.parts.broker import free_port
+from stowage.parts.ports import free_port
 from stowage.run import get
 from tests.bench.figure import Figure, figure
 from tests.bench.memory import pss_mb

@@ -25,7 +25,6 @@ from stowage.demo.seed import ACCOUNTS
 from stowage.demo.shops import FEAST, HURRY, ISLAND, NOWHERE, VANS
 from stowage.demo.truth import Fact, read
 from stowage.parts import PartFailed, tryton
-from stowage.parts.broker import free_port
 from stowage.parts.node import build_screens
 from tests.conftest import missing
 from tests.demo import delivery_truth as deliveries

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from stowage.parts.child import Child, spawn, unprivileged_user
+from stowage.parts.ports import free_port
 
 AMQTT = textwrap.dedent(
     """
@@ -30,12 +31,6 @@ AMQTT = textwrap.dedent(
 
 def find_mosquitto() -> str | None:
     return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
-
-
-def free_port() -> int:
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return int(s.getsockname()[1])
 
 
 def wait_for(condition: Callable[[], object], what: str, timeout_s: float = 20.0) -> None:

@@ -17,8 +17,8 @@ from routing.geo import straight_m
 from routing.problem import NO_ROAD
 from routing.roads import DETOUR, SNAP_LIMIT_M, Point, Roads, RoadsDown, RoadsRefused
 from stowage.map_build import build_map
-from stowage.parts.broker import free_port
 from stowage.parts.child import spawn, wait_until
+from stowage.parts.ports import free_port
 from stowage.parts.roads import ROADS
 from stowage.parts.roads import Roads as RoadsPart
 from tests.routing.small_maps import STEP, Extract, town

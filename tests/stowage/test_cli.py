@@ -16,7 +16,8 @@ from backend.db import connect
 from backend.migrate import migrate
 from stowage.config import Settings, markdown_table
 from stowage.doctor import Finding, examine
-from stowage.parts.broker import EmbeddedBroker, free_port
+from stowage.parts.broker import EmbeddedBroker
+from stowage.parts.ports import free_port
 from stowage.parts.postgres import EmbeddedPostgres
 
 REPOSITORY = Path(__file__).parents[2]

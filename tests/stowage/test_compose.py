@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from stowage.config import PREFIX, Settings
-from stowage.parts.broker import can_log_in, find_mosquitto, free_port, password_hash, password_matches
+from stowage.parts.broker import can_log_in, find_mosquitto, password_hash, password_matches
+from stowage.parts.ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 DEPLOY = REPOSITORY / "deploy"

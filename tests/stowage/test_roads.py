@@ -26,8 +26,8 @@ from stowage.doctor import examine
 from stowage.map_build import build_from_file, build_map
 from stowage.parts import PartFailed
 from stowage.parts import roads as part
-from stowage.parts.broker import free_port
 from stowage.parts.child import wait_until
+from stowage.parts.ports import free_port
 from stowage.run import Progress, Run
 from tests.conftest import missing
 from tests.routing.small_maps import Extract, town

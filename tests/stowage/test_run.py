@@ -21,7 +21,7 @@ import pytest
 from stowage import run as running
 from stowage.config import Settings
 from stowage.parts import PartFailed
-from stowage.parts.broker import free_port
+from stowage.parts.ports import free_port
 from stowage.parts.postgres import EmbeddedPostgres
 from stowage.run import CannotRun, Keeper, Progress, Run, check_port, limit_logs
 
