@@ -10,10 +10,12 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property, partial, wraps
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -27,7 +29,10 @@ from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 from psycopg_pool import ConnectionPool
 from pydantic import Field as PydanticField
-from pydantic import PlainSerializer
+from pydantic import PlainSerializer, TypeAdapter
+from starlette.exceptions import HTTPException
+from starlette.routing import Match
+from starlette.types import Scope
 
 from backend.auth.principals import Principal, authenticate
 from backend.context import Context
@@ -44,6 +49,7 @@ from backend.errors import (
 )
 from backend.ids import new_id
 
+PREFIX = "/api/v1"
 KEY_LIFETIME = timedelta(days=7)
 PROBLEM_JSON = "application/problem+json"
 
@@ -71,43 +77,24 @@ class NoSiteYet(Conflict):
 # --- dependencies -----------------------------------------------------------------------------------------
 
 
-# What needs no database runs on the event loop: a hop to a thread and back costs more than the work itself.
+# They depend on nothing but the request: FastAPI walks a tree of dependencies anew wherever one appears in it, and that took
+# longer than the work. What needs no database runs on the event loop, without a hop to a thread and back.
 
 
-async def _connection(request: Request) -> AsyncIterator[Conn]:
-    command_conn: Conn | None = getattr(request.state, "conn", None)
-    if command_conn is not None:
-        yield command_conn
-        return
-    pool = request.app.state.pool
-    conn = await to_thread.run_sync(_take_for_reading, pool)
-    try:
-        yield conn
-    finally:
-        with anyio.CancelScope(shield=True):
-            await to_thread.run_sync(_give_back, pool, conn)
-
-
-def _take_for_reading(pool: ConnectionPool[Conn]) -> Conn:
-    conn = pool.getconn()
-    try:
-        conn.execute("set transaction read only")
-    except BaseException:
-        _give_back(pool, conn)
-        raise
+async def _connection(request: Request) -> Conn:
+    conn: Conn = request.state.conn  # `ApiRoute` has taken it
     return conn
 
 
 Db = Annotated[Conn, Depends(_connection)]
 
 
-async def _principal(request: Request, conn: Db) -> Principal:
-    known: Principal | None = getattr(request.state, "principal", None)
+async def _principal(request: Request) -> Principal:
+    known: Principal | None = request.state.principal
     if known is not None:
         return known
-    return await to_thread.run_sync(
-        authenticate, conn, request.headers.get("authorization"), datetime.now(UTC)
-    )
+    authorization = request.headers.get("authorization")
+    return await to_thread.run_sync(authenticate, request.state.conn, authorization, datetime.now(UTC))
 
 
 Who = Annotated[Principal, Depends(_principal)]
@@ -116,7 +103,8 @@ Who = Annotated[Principal, Depends(_principal)]
 def allow(*roles: str) -> Any:
     """`dependencies=[allow("lead")]`: one of these roles, or admin, is needed."""
 
-    async def check(who: Who) -> None:
+    async def check(request: Request) -> None:
+        who = await _principal(request)
         if not who.may(*roles):
             raise Forbidden(
                 f"This needs the role {' or '.join(roles)}; {who.username} has {', '.join(sorted(who.roles))}.",
@@ -126,16 +114,16 @@ def allow(*roles: str) -> Any:
     return Depends(check)
 
 
-async def _site(
-    who: Who,
-    conn: Db,
-    site_id: Annotated[UUID | None, Query(description="Needed only where you see several sites")] = None,
-) -> UUID:
+SiteId = Annotated[UUID | None, Query(description="Needed only where you see several sites")]
+
+
+async def _site(request: Request, site_id: SiteId = None) -> UUID:
+    who = await _principal(request)
     if who.site_id is not None:
         if site_id not in (None, who.site_id):
             raise NotFound("There is no such site for you.", field="site_id")
         return who.site_id
-    return await to_thread.run_sync(_one_of_several, conn, site_id)
+    return await to_thread.run_sync(_one_of_several, request.state.conn, site_id)
 
 
 def _one_of_several(conn: Conn, site_id: UUID | None) -> UUID:
@@ -156,10 +144,10 @@ Site = Annotated[UUID, Depends(_site)]
 
 async def _context(
     request: Request,
-    who: Who,
-    site: Site,
+    site_id: SiteId = None,
     x_correlation_id: Annotated[str | None, Header(max_length=100)] = None,
 ) -> Context:
+    who, site = await _principal(request), await _site(request, site_id)
     correlation_id = getattr(request.state, "correlation_id", None) or x_correlation_id or str(new_id())
     return Context(f"user:{who.username}", site, datetime.now(UTC), correlation_id)
 
@@ -187,8 +175,10 @@ async def _idempotency_key(
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class CommandRoute(APIRoute):
-    """Reads pass through; a write runs in one transaction, once per principal, route and Idempotency-Key."""
+class ApiRoute(APIRoute):
+    """A read has one read-only transaction. A write has one, once per principal, route and Idempotency-Key.
+
+    Either makes two visits to a thread: to begin; and for the endpoint, its answer and the end of the transaction."""
 
     keyed = True
 
@@ -196,12 +186,41 @@ class CommandRoute(APIRoute):
         self._writes = not set(options.get("methods") or ["GET"]) <= {"GET", "HEAD"}
         if self._writes and self.keyed:
             options["dependencies"] = [*(options.get("dependencies") or []), Depends(_idempotency_key)]
-        super().__init__(path, endpoint, **options)
+        super().__init__(path, self._to_the_end(endpoint), **options)
+
+    def _to_the_end(self, endpoint: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(endpoint)
+        async def work(**values: Any) -> Response:
+            visit = _visit.get()
+            carry_out = partial(visit.carry_out, lambda: self._answer(endpoint(**values)))
+            return await to_thread.run_sync(carry_out, limiter=visit.limiter)
+
+        return work
+
+    def _answer(self, result: Any) -> Response:
+        if isinstance(result, Response):
+            return result
+        status = self.status_code or 200
+        if self._answer_type is None:
+            return Response(status_code=status)
+        valid = self._answer_type.validate_python(result, from_attributes=True)
+        body = self._answer_type.dump_json(valid, by_alias=True)
+        return Response(body, status, media_type="application/json")
+
+    @cached_property
+    def _answer_type(self) -> TypeAdapter[Any] | None:
+        return None if self.response_model is None else TypeAdapter(self.response_model)
+
+    @cached_property
+    def _depends_on(self) -> set[Any]:
+        return {dependency.call for dependency in self.dependant.dependencies}
 
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
-        if not self._writes:
-            return handler
+
+        async def read(request: Request) -> Response:
+            needs_who = not self._depends_on <= {_connection}
+            return await _visited(_Read(request, bool(self._depends_on), needs_who), handler)
 
         async def command(request: Request) -> Response:
             route = f"{request.method} {request.url.path}"
@@ -212,18 +231,33 @@ class CommandRoute(APIRoute):
                     said["replayed"] = True
                 return response
 
-        return command
+        return command if self._writes else read
 
 
-class OpenCommandRoute(CommandRoute):
+class OpenApiRoute(ApiRoute):
     """A write without a principal (log-in, enrolment): one transaction, no Idempotency-Key."""
 
     keyed = False
 
 
+class Router(APIRouter):
+    """Says at a glance that an address is none of its own: asking every route of thirty routers costs more than the
+    work of a command."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["path"].removeprefix(PREFIX).split("/", 2)[1:2] not in self._first_words:
+            return Match.NONE, {}
+        return super().matches(scope)
+
+    @cached_property
+    def _first_words(self) -> list[list[str]]:
+        """Of the addresses after /api/v1/."""
+        return [[word] for word in {getattr(route, "path", "").split("/", 2)[1] for route in self.routes}]
+
+
 def router(*, tags: list[str], open_commands: bool = False) -> APIRouter:
-    return APIRouter(
-        route_class=OpenCommandRoute if open_commands else CommandRoute, tags=list(tags), responses=PROBLEMS
+    return Router(
+        route_class=OpenApiRoute if open_commands else ApiRoute, tags=list(tags), responses=PROBLEMS
     )
 
 
@@ -244,12 +278,13 @@ def _said_in_the_log(request: Request, route: str) -> Iterator[dict[str, Any]]:
             )
             away = isinstance(e, psycopg.OperationalError)
             invalid = isinstance(e, RequestValidationError)
-            said["status"] = known.status if known else 422 if invalid else 503 if away else 500
+            other = e.status_code if isinstance(e, HTTPException) else 503 if away else 500
+            said["status"] = known.status if known else 422 if invalid else other
             if known is not None:
                 said["refused"] = known.kind
             raise
         finally:
-            who: Principal | None = getattr(request.state, "principal", None)
+            who: Principal | None = getattr(request.state, "principal", None)  # not where the body never came
             ms = round((time.monotonic() - started) * 1000, 1)
             actor = f"user:{who.username}" if who else None
             log.info("command", route=route, actor=actor, correlation_id=correlation_id, ms=ms, **said)
@@ -259,7 +294,9 @@ async def _run_command(request: Request, handler: Handler, route: str | None) ->
     body = await request.body()
     for attempt in range(1, 5):
         try:
-            return await _try_command(request, handler, route, body)
+            # until its end: one that waits for another's lock must not take the place the other needs to go on
+            async with request.app.state.commands_at_once:
+                return await _visited(_Command(request, route, body), handler)
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
             log.info("command_repeated_after_deadlock", route=route, attempt=attempt)
             if attempt == 4:
@@ -267,107 +304,146 @@ async def _run_command(request: Request, handler: Handler, route: str | None) ->
     raise AssertionError("unreachable")
 
 
-def _give_back(pool: ConnectionPool[Conn], conn: Conn) -> None:
-    if not conn.closed:
-        conn.rollback()
-    pool.putconn(conn)
-
-
-async def _try_command(request: Request, handler: Handler, route: str | None, body: bytes) -> Response:
-    """One transaction, in three visits to a thread: begin with the key, the endpoint itself, and the end."""
-    limiter: anyio.CapacityLimiter = request.app.state.command_limiter
-    key = request.headers.get("idempotency-key")
-    pool = request.app.state.pool
-    conn: Conn | None = None
-
-    def begin() -> Response | None:
-        nonlocal conn
-        conn = pool.getconn()
-        return _begin(request, conn, route, key, body)
-
-    def end() -> None:
-        assert conn is not None
-        try:
-            _finish(request, conn, route, key, response, keep)
-        finally:
-            give_back()
-
-    def give_back() -> None:
-        nonlocal conn
-        taken, conn = conn, None
-        if taken is not None:
-            _give_back(pool, taken)
-
+async def _visited(visit: _Visit, handler: Handler) -> Response:
     try:
-        stored = await to_thread.run_sync(begin, limiter=limiter)
+        stored = await to_thread.run_sync(visit.begin, limiter=visit.limiter)
         if stored is not None:
             return stored
-        request.state.conn = conn
-        try:
-            response = await handler(request)
-            keep = response.status_code < 400
-        except RefusedButRecorded as e:
-            response, keep = JSONResponse(e.problem(), e.status, media_type=PROBLEM_JSON), True
-        await to_thread.run_sync(end, limiter=limiter)
-        return response
+        _visit.set(visit)
+        return await handler(visit.request)
     finally:
-        request.state.conn = None
-        if conn is not None:
+        if visit.conn is not None:  # refused before the endpoint
             with anyio.CancelScope(shield=True):
-                await to_thread.run_sync(give_back, limiter=limiter)
+                await to_thread.run_sync(visit.give_back, limiter=visit.limiter)
 
 
-def _begin(request: Request, conn: Conn, route: str | None, key: str | None, body: bytes) -> Response | None:
-    """Opens the transaction, names the actor, claims the key. A stored answer ends the command here."""
-    if route is None:
-        request.state.principal = None
-        return None
-    now = datetime.now(UTC)
-    who = authenticate(conn, request.headers.get("authorization"), now)
-    request.state.principal = who
-    conn.execute("select set_config('stowage.actor', %s, true)", [f"user:{who.username}"])
-    if not key or not re.fullmatch(r"[\x21-\x7e]{8,200}", key):
-        return None  # the route's own validation refuses it in words
-    body_hash = hashlib.sha256(str(request.url.query).encode() + b"\n" + body).digest()
-    claimed = conn.execute(
-        """insert into idempotency_key (principal, route, key, body_hash, expires_at) values (%s, %s, %s, %s, %s)
-           on conflict (principal, route, key) do update set key = excluded.key where idempotency_key.expires_at < %s
-           returning 1""",
-        [who.user_id, route, key, body_hash, now + KEY_LIFETIME, now],
-    ).fetchone()
-    if claimed:
-        return None
-    row = conn.execute(
-        "select body_hash, status, response, media_type from idempotency_key where (principal, route, key) = (%s, %s, %s)",
-        [who.user_id, route, key],
-    ).fetchone()
-    if row is None:
-        raise Conflict("This command is being carried out right now; ask again.")
-    if bytes(row[0]) != body_hash:
-        raise Conflict(
-            "This Idempotency-Key was used for another request; use a new one for a new action.",
-            field="Idempotency-Key",
-            key=key,
-            first_body_sha256=bytes(row[0]).hex(),
-            this_body_sha256=body_hash.hex(),
-        )
-    return Response(bytes(row[2]), row[1], media_type=row[3], headers={"Idempotency-Replayed": "true"})
+class _Visit:
+    """A request under way: its connection from the pool, from `begin` to the end of `carry_out`."""
+
+    conn: Conn | None = None
+    limiter: anyio.CapacityLimiter | None = None
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self._pool: ConnectionPool[Conn] = request.app.state.pool
+        request.state.conn = request.state.principal = None
+
+    def begin(self) -> Response | None:
+        """Opens the transaction. An answer ends the request here."""
+        raise NotImplementedError
+
+    def carry_out(self, endpoint: Callable[[], Response]) -> Response:
+        raise NotImplementedError
+
+    def _take(self) -> Conn:
+        self.conn = self.request.state.conn = self._pool.getconn()
+        return self.conn
+
+    def _who(self, conn: Conn, now: datetime) -> Principal:
+        who = authenticate(conn, self.request.headers.get("authorization"), now)
+        self.request.state.principal = who
+        return who
+
+    def give_back(self) -> None:
+        taken, self.conn = self.conn, None
+        self.request.state.conn = None
+        if taken is not None:
+            if not taken.closed:
+                taken.rollback()
+                taken.read_only = None
+            self._pool.putconn(taken)
 
 
-def _finish(
-    request: Request, conn: Conn, route: str | None, key: str | None, response: Response, keep: bool
-) -> None:
-    if not keep:
-        conn.rollback()
-        return
-    who: Principal | None = getattr(request.state, "principal", None)
-    if route is not None and key and who is not None:
-        conn.execute(
-            """update idempotency_key set status = %s, response = %s, media_type = %s
-               where (principal, route, key) = (%s, %s, %s)""",
-            [response.status_code, bytes(response.body), response.media_type, who.user_id, route, key],
-        )
-    conn.commit()
+class _Read(_Visit):
+    def __init__(self, request: Request, needs_db: bool, needs_who: bool) -> None:
+        super().__init__(request)
+        self._needs_db, self._needs_who = needs_db, needs_who
+
+    def begin(self) -> None:
+        if self._needs_db:
+            conn = self._take()
+            conn.read_only = True
+            if self._needs_who:
+                self._who(conn, datetime.now(UTC))
+
+    def carry_out(self, endpoint: Callable[[], Response]) -> Response:
+        try:
+            return endpoint()
+        finally:
+            self.give_back()
+
+
+class _Command(_Visit):
+    def __init__(self, request: Request, route: str | None, body: bytes) -> None:
+        super().__init__(request)
+        self.limiter = request.app.state.command_threads
+        self._route, self._body = route, body
+        self._key = request.headers.get("idempotency-key")
+
+    def begin(self) -> Response | None:
+        """Opens the transaction, names the actor, claims the key. A stored answer ends the command here."""
+        conn = self._take()
+        if self._route is None:
+            return None
+        now = datetime.now(UTC)
+        who = self._who(conn, now)
+        if not self._key or not re.fullmatch(r"[\x21-\x7e]{8,200}", self._key):
+            return None  # the route's own validation refuses it in words
+        body_hash = hashlib.sha256(str(self.request.url.query).encode() + b"\n" + self._body).digest()
+        claimed = conn.execute(
+            """with claimed as (
+                   insert into idempotency_key (principal, route, key, body_hash, expires_at) values (%s, %s, %s, %s, %s)
+                   on conflict (principal, route, key) do update set key = excluded.key where idempotency_key.expires_at < %s
+                   returning 1)
+               select exists (select 1 from claimed), set_config('stowage.actor', %s, true)""",
+            [who.user_id, self._route, self._key, body_hash, now + KEY_LIFETIME, now, f"user:{who.username}"],
+        ).fetchone()
+        return None if claimed and claimed[0] else self._stored(conn, who, body_hash)
+
+    def _stored(self, conn: Conn, who: Principal, body_hash: bytes) -> Response:
+        row = conn.execute(
+            "select body_hash, status, response, media_type from idempotency_key where (principal, route, key) = (%s, %s, %s)",
+            [who.user_id, self._route, self._key],
+        ).fetchone()
+        if row is None:
+            raise Conflict("This command is being carried out right now; ask again.")
+        if bytes(row[0]) != body_hash:
+            raise Conflict(
+                "This Idempotency-Key was used for another request; use a new one for a new action.",
+                field="Idempotency-Key",
+                key=self._key,
+                first_body_sha256=bytes(row[0]).hex(),
+                this_body_sha256=body_hash.hex(),
+            )
+        return Response(bytes(row[2]), row[1], media_type=row[3], headers={"Idempotency-Replayed": "true"})
+
+    def carry_out(self, endpoint: Callable[[], Response]) -> Response:
+        """Ends in a commit, or leaves nothing behind."""
+        try:
+            try:
+                response = endpoint()
+                keep = response.status_code < 400
+            except RefusedButRecorded as e:
+                response, keep = problem_response(e), True
+            if keep:
+                self._commit(response)
+            return response
+        finally:
+            self.give_back()
+
+    def _commit(self, response: Response) -> None:
+        assert self.conn is not None
+        who: Principal | None = self.request.state.principal
+        if who is not None and self._key:
+            self.conn.execute(
+                """update idempotency_key set status = %s, response = %s, media_type = %s
+                   where (principal, route, key) = (%s, %s, %s)""",
+                [response.status_code, bytes(response.body), response.media_type, who.user_id, self._route, self._key],
+            )  # fmt: skip
+        self.conn.commit()
+
+
+_visit: ContextVar[_Visit] = ContextVar("visit")
 
 
 def forget_expired_keys(conn: Conn) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 import json
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse
 from fastapi.staticfiles import StaticFiles
 from psycopg_pool import PoolTimeout
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend import errors
-from backend.api import problem_response
+from backend.api import PREFIX, problem_response
 from backend.db import open_pool
 from backend.errors import Problem, Refused
 from routing.roads import RoadsDown
@@ -34,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024  # multipart: imports
-COMMANDS_AT_ONCE = 12
+COMMANDS_AT_ONCE = 8
 POOL_SIZE = 32
 
 ROUTERS = [
@@ -83,7 +85,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.pool = open_pool(app.state.database_url, size=POOL_SIZE)
-        app.state.command_limiter = anyio.CapacityLimiter(COMMANDS_AT_ONCE)
+        app.state.commands_at_once = anyio.Semaphore(COMMANDS_AT_ONCE, fast_acquire=True)
+        app.state.command_threads = anyio.CapacityLimiter(COMMANDS_AT_ONCE)
         async with anyio.create_task_group() as background:
             app.state.background = background
             for start in app.state.on_startup:
@@ -109,12 +112,12 @@ def create_app(
     for entry in ROUTERS:
         module_name, attribute = entry.split(":")
         module = importlib.import_module(module_name)
-        app.include_router(getattr(module, attribute), prefix="/api/v1")
+        app.include_router(getattr(module, attribute), prefix=PREFIX)
         if (start := getattr(module, "on_startup", None)) is not None and start not in app.state.on_startup:
             app.state.on_startup.append(start)
     _document(app)
     _answer_errors(app)
-    app.middleware("http")(_limit_body)
+    app.add_middleware(_BodyLimit)
     _serve_operations(app)
     if web_root is not None:
         _serve_screens(app, web_root)
@@ -191,7 +194,8 @@ def _answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(_: Request, e: HTTPException) -> JSONResponse:
-        kind = {404: "not-found", 405: "method-not-allowed", 400: "unreadable"}.get(e.status_code, "http")
+        kinds = {404: "not-found", 405: "method-not-allowed", 400: "unreadable", 413: "too-large"}
+        kind = kinds.get(e.status_code, "http")
         answer = problem(kind, str(e.detail), e.status_code, str(e.detail))
         answer.headers.update(e.headers or {})
         return answer
@@ -202,31 +206,33 @@ def _answer_errors(app: FastAPI) -> None:
         return problem("internal", "Internal error", 500, "This is a fault of ours; it has been logged.")
 
 
-async def _limit_body(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    limit = (
-        MAX_UPLOAD_BYTES
-        if request.headers.get("content-type", "").startswith("multipart/")
-        else MAX_BODY_BYTES
-    )
-    length = request.headers.get("content-length")
-    too_large = length is not None and length.isdigit() and int(length) > limit
-    if not too_large and length is None and request.method in ("POST", "PUT", "PATCH"):
-        size = 0  # chunked: count as it comes
-        chunks = []
-        async for chunk in request.stream():
-            size += len(chunk)
+class _BodyLimit:
+    """Ends the reading of a body that is too large, said or not, with a Problem. (FastAPI's own answers in plain text.)"""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        upload = headers.get("content-type", "").startswith("multipart/")
+        limit = MAX_UPLOAD_BYTES if upload else MAX_BODY_BYTES
+        said = headers.get("content-length", "")
+        size = 0
+
+        async def receive_so_much() -> Message:
+            nonlocal size
+            if said.isdigit() and int(said) > limit:
+                raise HTTPException(413, f"A body may have {limit} bytes.")
+            message = await receive()
+            size += len(message.get("body", b""))
             if size > limit:
-                too_large = True
-                break
-            chunks.append(chunk)
-        if not too_large:
-            request._body = b"".join(chunks)
-    if too_large:
-        return JSONResponse(
-            {"type": "/problems/too-large", "title": "Too large", "status": 413, "detail": f"A body may have {limit} bytes."},
-            413, media_type="application/problem+json",
-        )  # fmt: skip
-    return await call_next(request)
+                raise HTTPException(413, f"A body may have {limit} bytes.")
+            return message
+
+        await self._app(scope, receive_so_much, send)
 
 
 def _serve_operations(app: FastAPI) -> None:

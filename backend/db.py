@@ -6,11 +6,14 @@ into the ledger and read it, and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import select
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
+import msgspec
 import psycopg
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
 
@@ -48,7 +51,29 @@ def open_pool(database_url: str, *, size: int = 16) -> ConnectionPool[Conn]:
         max_size=size,
         timeout=15,
         open=True,
-        check=ConnectionPool.check_connection,
+        check=_still_there,
+    )
+
+
+def _still_there(conn: Conn) -> None:
+    """An idle server says nothing. Where it did say something, most likely good-bye, psycopg asks it."""
+    news = select.poll()
+    news.register(conn, select.POLLIN)
+    if news.poll(0):
+        ConnectionPool.check_connection(conn)
+
+
+def insert_rows(conn: Conn, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """All rows in one statement, as one JSON value that the database reads as rows of its table: less than half the time
+    of a statement for each. The first row's keys are the columns, every row has them."""
+    if rows:
+        conn.execute(_insert(table, tuple(rows[0])), [msgspec.json.encode(rows).decode()])
+
+
+@cache
+def _insert(table: str, columns: tuple[str, ...]) -> sql.Composed:
+    return sql.SQL("insert into {t} ({c}) select {c} from json_populate_recordset(null::{t}, %s)").format(
+        t=sql.Identifier(table), c=sql.SQL(", ").join(map(sql.Identifier, columns))
     )
 
 

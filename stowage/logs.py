@@ -11,6 +11,7 @@ import logging
 import sys
 from typing import Any
 
+import msgspec
 import structlog
 
 _QUIET = {"uvicorn.access": logging.WARNING, "httpx": logging.WARNING, "amqtt": logging.WARNING,
@@ -27,26 +28,24 @@ def set_up(program: str, level: str = "info") -> None:
 
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.ExtraAdder(),
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
         add_program,
     ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, structlog.processors.JSONRenderer(serializer=_json)],
+        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(sys.stdout)  # of the libraries
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.EventRenamer("event"),
                 structlog.processors.JSONRenderer(default=str),
             ],
         )
@@ -55,3 +54,7 @@ def set_up(program: str, level: str = "info") -> None:
     logging.root.setLevel(level.upper())
     for name, quiet_level in _QUIET.items():
         logging.getLogger(name).setLevel(max(quiet_level, logging.root.level))
+
+
+def _json(line: Any, **_: Any) -> bytes:
+    return msgspec.json.encode(line, enc_hook=str)

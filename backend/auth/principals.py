@@ -10,7 +10,6 @@ from uuid import UUID
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from psycopg.rows import class_row
 
 from backend.db import Conn
 from backend.errors import NotLoggedIn, RefusedButRecorded, TooManyTries
@@ -65,13 +64,13 @@ def authenticate(conn: Conn, authorization: str | None, now: datetime) -> Princi
     scheme, _, secret = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
         raise NotLoggedIn("Log in first: send `Authorization: Bearer <token>`.")
-    with conn.cursor(row_factory=class_row(_TokenRow)) as cur:
-        row = cur.execute(
-            """select u.id as user_id, u.username, u.name, t.roles, u.roles as user_roles, u.site_id, u.language,
-                      t.id as token_id, t.expires_at, t.revoked_at, u.active
-               from access_token t join app_user u on u.id = t.user_id where t.secret_hash = %s""",
-            [_hash(secret.strip())],
-        ).fetchone()
+    found = conn.execute(
+        """select u.id as user_id, u.username, u.name, t.roles, u.roles as user_roles, u.site_id, u.language,
+                  t.id as token_id, t.expires_at, t.revoked_at, u.active
+           from access_token t join app_user u on u.id = t.user_id where t.secret_hash = %s""",
+        [_hash(secret.strip())],
+    ).fetchone()
+    row = _TokenRow(*found) if found else None
     if row is None or not row.active or row.revoked_at is not None:
         raise NotLoggedIn("This token is not valid; log in again.")
     if row.expires_at is not None and row.expires_at <= now:

@@ -728,16 +728,15 @@ class Tracking(Out):
 
 
 @open_router.get("/tracking/{token}", response_model=Tracking)
-def follow_delivery(
-    token: Annotated[str, Field(max_length=200)], conn: Db, request: Request, response: Response
-) -> Tracking:
+def follow_delivery(token: Annotated[str, Field(max_length=200)], conn: Db, request: Request) -> Response:
     """No log-in. 404: no such link; 410: the delivery is over."""
     try:
         found = tracking.follow(conn, token, datetime.now(UTC))
     except NotFound:
         guesses.wrong(request.client.host if request.client else "")
         raise
-    response.headers.update(
-        {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
+    return Response(
+        Tracking.model_validate(found).model_dump_json(by_alias=True),
+        media_type="application/json",
+        headers={"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"},
     )
-    return Tracking.model_validate(found)

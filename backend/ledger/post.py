@@ -16,11 +16,10 @@ from typing import Any
 from uuid import UUID
 
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
 from backend import jobs
 from backend.context import Context
-from backend.db import Conn
+from backend.db import Conn, insert_rows
 from backend.errors import Conflict, Invalid, NotFound, Unknown
 from backend.ids import new_id
 from backend.ledger.places import LedgerPlace, ledger_places, virtual_place
@@ -144,7 +143,7 @@ def post(conn: Conn, ctx: Context, moves: Sequence[Move], *, observed: bool = Fa
     balances = lock_balances(conn, ctx.site_id, keys)
 
     posted: list[Posted] = []
-    rows: list[tuple[Any, ...]] = []
+    rows: list[dict[str, Any]] = []
     carried: list[tuple[int, Move, Reservation]] = []
     for m in moves:
         source = balances.get(_key(m, m.from_))
@@ -166,23 +165,18 @@ def post(conn: Conn, ctx: Context, moves: Sequence[Move], *, observed: bool = Fa
         to_post = erp_from is not None and erp_to is not None and erp_from != erp_to
         movement_id = new_id()
         posted.append(Posted(movement_id, m.item_id, m.quantity))
-        rows.append((
-            ctx.site_id, movement_id, m.item_id, m.lot_id, m.serial, m.owner_id, m.quantity,
-            m.from_.place_id, m.from_.license_plate_id, m.from_.status, m.to.place_id, m.to.license_plate_id, m.to.status,
-            source.on_hand if source else None, target.on_hand if target else None,
-            m.reason, m.occurred_at or ctx.now, ctx.actor, m.cause_kind, m.cause_id, ctx.correlation_id, m.reverses_id,
-            erp_from, erp_to, "to_post" if to_post else "nothing", Jsonb(m.evidence),
-        ))  # fmt: skip
+        rows.append({
+            "site_id": ctx.site_id, "id": movement_id, "item_id": m.item_id, "lot_id": m.lot_id, "serial": m.serial,
+            "owner_id": m.owner_id, "quantity": m.quantity,
+            "from_place_id": m.from_.place_id, "from_license_plate_id": m.from_.license_plate_id, "from_status": m.from_.status,
+            "to_place_id": m.to.place_id, "to_license_plate_id": m.to.license_plate_id, "to_status": m.to.status,
+            "from_on_hand_after": source.on_hand if source else None, "to_on_hand_after": target.on_hand if target else None,
+            "reason": m.reason, "occurred_at": m.occurred_at or ctx.now, "actor": ctx.actor, "cause_kind": m.cause_kind,
+            "cause_id": m.cause_id, "correlation_id": ctx.correlation_id, "reverses_id": m.reverses_id,
+            "erp_from": erp_from, "erp_to": erp_to, "posting": "to_post" if to_post else "nothing", "evidence": m.evidence,
+        })  # fmt: skip
     _write_balances(conn, ctx.site_id, balances)
-    with conn.cursor() as cur:
-        cur.executemany(
-            """insert into movement (site_id, id, item_id, lot_id, serial, owner_id, quantity,
-                   from_place_id, from_license_plate_id, from_status, to_place_id, to_license_plate_id, to_status,
-                   from_on_hand_after, to_on_hand_after, reason, occurred_at, actor, cause_kind, cause_id, correlation_id,
-                   reverses_id, erp_from, erp_to, posting, evidence)
-               values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)""",
-            rows,
-        )
+    insert_rows(conn, "movement", rows)
     for index, m, old in carried:
         new_reservation = _carry(conn, ctx, m, old)
         posted[index] = replace(posted[index], reservation_id=new_reservation)

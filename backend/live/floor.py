@@ -10,14 +10,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter
 from psycopg.rows import dict_row
 from pydantic import BaseModel
 
+from backend import api
 from backend.api import Db, Quantity, Site
-from backend.errors import PROBLEMS
 
-router = APIRouter(tags=["floor"], responses=PROBLEMS)
+router = api.router(tags=["floor"])
 
 
 class FloorPlace(BaseModel):
