@@ -26,6 +26,7 @@ from stowage.demo.shops import FEAST, HURRY, ISLAND, NOWHERE, VANS
 from stowage.demo.truth import Fact, read
 from stowage.parts import PartFailed, tryton
 from stowage.parts.node import build_screens
+from stowage.parts.ports import free_port
 from tests.conftest import missing
 from tests.demo import delivery_truth as deliveries
 from tests.demo import erp_truth as erp
