@@ -350,6 +350,11 @@ class Run:
 
         cache = self.settings.tryton_cache
         part = Tryton(self.places.root, progress=lambda text: self.say("erp", text), cache_dir=cache)
+        try:
+            self._learn(erp_url=part.url)  # beforehand: nobody needs a restart when it is up
+        except PartFailed as e:
+            self.say("erp", str(e))
+            return
         keeper = Keeper(part, self.say, on_up=self._erp_is_up)
         self._kept.append(keeper)
         keeper.start()
@@ -357,7 +362,13 @@ class Run:
     def _erp_is_up(self, url: str) -> None:
         if url != self.settings.erp_url:
             self._learn(erp_url=url)
-            self._restart("api", "worker")  # they were started without an ERP, or with another address
+            self._restart("api", "worker", "demo")  # somebody took the port that they were told
+        elif self.settings.database_url is not None:
+            from backend.db import DatabaseUnreachable, connect
+            from backend.integration.erp.send import try_now
+
+            with contextlib.suppress(DatabaseUnreachable), connect(self.settings.database_url) as conn:
+                try_now(conn)
         self.say("erp", "up; postings flow")
 
     def _roads(self) -> None:

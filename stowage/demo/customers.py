@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from backend.integration.erp.connect import connect
-from backend.integration.erp.connector import Connector, ErpError, NewLine, NewOrder
+from backend.integration.erp.connector import ErpError, NewLine, NewOrder
 from stowage.demo.api import Account, Refused
 from stowage.demo.catalog import Item, catalog
 from stowage.demo.crm import Crm
@@ -170,24 +170,23 @@ class PhoneCustomers:
     def __init__(
         self,
         lead: Account,
-        erp_url: Callable[[], str | None],
+        erp_url: str | None,
         crm: Crm,
         truth: Truth,
         pace: Pace,
         chance: random.Random,
     ) -> None:
         """`lead` knows how much there is to do."""
-        self._lead, self._erp_url = lead, erp_url
+        self._lead = lead
+        self._erp = None if erp_url is None else connect(erp_url)
         self._crm, self._truth, self._pace, self._chance = crm, truth, pace, chance
-        self._erp: tuple[str, Connector] | None = None
         self._next_at = time.monotonic() + 20 / pace.speed
 
     def buy(self) -> None:
         self._pace.wait(3)
         if time.monotonic() < self._next_at or enough_to_do(self._lead):
             return
-        erp = self._connector()
-        if erp is None:
+        if self._erp is None:
             return
         customer = self._chance.choice(list(BUYS))
         goods = basket(self._chance, customer, self._crm.recommends)
@@ -197,7 +196,7 @@ class PhoneCustomers:
         number = f"TEL-{self._chance.randrange(10**7):07d}"
         lines = tuple(NewLine(i.sku, Decimal(n)) for i, n in goods)
         try:
-            sale = erp.create_sale(
+            sale = self._erp.create_sale(
                 NewOrder(number, customer, lines, datetime.now(UTC).date(), "by telephone")
             )
         except ErpError as e:
@@ -207,11 +206,3 @@ class PhoneCustomers:
         self._truth.note(
             "ordered", order=sale.number, customer=customer, by="erp", goods={i.sku: n for i, n in goods}
         )
-
-    def _connector(self) -> Connector | None:
-        url = self._erp_url()
-        if url is None:
-            return None
-        if self._erp is None or self._erp[0] != url:
-            self._erp = (url, connect(url))
-        return self._erp[1]

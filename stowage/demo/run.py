@@ -32,7 +32,6 @@ from stowage.demo.shops import VANS
 from stowage.demo.suppliers import INBOUND, Suppliers, Trucks, unload_at
 from stowage.demo.truth import Truth
 from stowage.demo.workers import Hall, Worker
-from stowage.parts import tryton
 
 log = structlog.get_logger(__name__)
 
@@ -109,7 +108,8 @@ def _actors(
             Driver(account(van.driver), van, devices.gps[van.code], truth, pace, chance(van.driver)).work,
         )
     yield "crm customers", CrmCustomers(account("ivan"), crm, truth, pace, chance("crm")).buy
-    phones = PhoneCustomers(lena, lambda: erp_url(settings), crm, truth, pace, chance("phone"))
+    erp_url = None if settings.erp_url == NO_ERP else settings.erp_url
+    phones = PhoneCustomers(lena, erp_url, crm, truth, pace, chance("phone"))
     yield "phone customers", phones.buy
     yield "cold room", cold.breathe
     mishaps = chance("mishaps")
@@ -135,16 +135,3 @@ def _live(name: str, step: Step, pace: Pace) -> None:
         except Stopped:
             return
         pause_s = min(pause_s * 2, 30)
-
-
-def erp_url(settings: Settings) -> str | None:
-    """The ERP's address as one of its users knows it; None while there is none. The embedded one comes up later than we."""
-    if settings.erp_url is not None:
-        return None if settings.erp_url == NO_ERP else settings.erp_url
-    folder = settings.data_dir / "tryton"
-    try:
-        port = int((folder / "port").read_text(encoding="utf-8"))
-        password = (folder / "password").read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
-        return None
-    return f"tryton+http://{tryton.LOGIN}:{password}@127.0.0.1:{port}/{tryton.DATABASE}"

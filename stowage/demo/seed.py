@@ -34,8 +34,8 @@ from stowage.config import Settings
 from stowage.demo.catalog import Item, catalog
 from stowage.demo.layout import places
 from stowage.demo.shops import DEPOT, VANS, VANS_AGENT, shops
-from stowage.parts.broker import write_private
 from stowage.parts.ports import free_port
+from stowage.parts.private import write_private
 
 SITE = "HEL1"
 SEED = 20261122

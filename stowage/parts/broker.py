@@ -33,6 +33,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from stowage.parts import PartFailed
 from stowage.parts.child import Child, last_lines, spawn, unprivileged_user, wait_until
 from stowage.parts.ports import free_port
+from stowage.parts.private import write_private
 
 ACCOUNT = "stowage"
 ITERATIONS = 101  # mosquitto's own default; the passwords are random, 32 bytes
@@ -261,17 +262,6 @@ def can_log_in(
     finally:
         client.loop_stop()
     return accepted
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file as a whole, readable for its owner only."""
-    making = path.with_name(path.name + ".new")
-    making.unlink(missing_ok=True)
-    with os.fdopen(os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    making.rename(path)
 
 
 def _read(path: Path) -> str:

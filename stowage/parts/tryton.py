@@ -23,6 +23,7 @@ from pathlib import Path
 from stowage.parts import PartFailed
 from stowage.parts.child import Child, last_lines, spawn, wait_until
 from stowage.parts.ports import free_port
+from stowage.parts.private import write_private
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements" / "tryton.txt"
@@ -67,12 +68,11 @@ class Tryton:
             unfinished = database.with_suffix(".unfinished")
             shutil.copyfile(environment / f"{DATABASE}.sqlite", unfinished)
             unfinished.replace(database)
-        if self._port is None:
-            self._port = self._remembered_port()
+            self._knows_password.unlink(missing_ok=True)
+        self._choose_address()
         config = self._write_config()
-        password_file = self.data_dir / "password"
-        if not password_file.exists():
-            self._set_password(environment, config, password_file)
+        if not self._knows_password.exists():
+            self._set_password(environment, config)
         self._progress("starting the ERP server")
         self._child = spawn(
             _python(environment, "trytond", "-c", config, "-d", DATABASE),
@@ -89,9 +89,9 @@ class Tryton:
 
     @property
     def url(self) -> str:
-        """What STOWAGE_ERP_URL would be for this server."""
-        password = (self.data_dir / "password").read_text(encoding="utf-8").strip()
-        return f"tryton+http://{LOGIN}:{password}@127.0.0.1:{self._port}/{DATABASE}"
+        """What STOWAGE_ERP_URL would be for this server; known before it is started. Raises PartFailed."""
+        self._choose_address()
+        return f"tryton+http://{LOGIN}:{self._password()}@127.0.0.1:{self._port}/{DATABASE}"
 
     @property
     def pid(self) -> int | None:
@@ -124,6 +124,22 @@ class Tryton:
 
     # --- steps ---------------------------------------------------------------------------------------------
 
+    def _choose_address(self) -> None:
+        if self._port is None:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            self._port = self._remembered_port()
+
+    def _password(self) -> str:
+        """Of this data folder's own, for the integration account."""
+        file = self.data_dir / "password"
+        if not file.exists():
+            write_private(file, secrets.token_urlsafe(18))
+        return file.read_text(encoding="utf-8").strip()
+
+    @property
+    def _knows_password(self) -> Path:
+        return self.data_dir / "knows-password"
+
     def _remembered_port(self) -> int:
         """The same port as last time when it is free, so that an address kept elsewhere stays true."""
         note = self.data_dir / "port"
@@ -147,20 +163,15 @@ class Tryton:
         )
         return config
 
-    def _set_password(self, environment: Path, config: Path, password_file: Path) -> None:
-        """A password of this data folder's own for the integration account."""
-        password = secrets.token_urlsafe(18)
+    def _set_password(self, environment: Path, config: Path) -> None:
         script = (
             "import sys; from proteus import config, Model;"
             "config.set_trytond(f'sqlite:///{sys.argv[2]}', user='admin', config_file=sys.argv[1]);"
             "user, = Model.get('res.user').find([('login', '=', sys.argv[3])]);"
             "user.password = sys.stdin.read(); user.save()"
         )
-        _run([environment / "venv/bin/python", "-c", script, config, DATABASE, LOGIN], given=password)
-        unfinished = password_file.with_suffix(".unfinished")
-        unfinished.touch(mode=0o600)
-        unfinished.write_text(password, encoding="utf-8")
-        unfinished.replace(password_file)
+        _run([environment / "venv/bin/python", "-c", script, config, DATABASE, LOGIN], given=self._password())
+        self._knows_password.touch()
 
 
 def default_cache_dir(data_dir: Path) -> Path:

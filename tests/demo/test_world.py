@@ -19,8 +19,6 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
-from stowage.config import Settings
-from stowage.demo.run import erp_url
 from stowage.demo.seed import ACCOUNTS
 from stowage.demo.shops import FEAST, HURRY, ISLAND, NOWHERE, VANS
 from stowage.demo.truth import Fact, read
@@ -152,6 +150,11 @@ class Warehouse:
             except OSError:
                 continue
         raise AssertionError(f"no process {words!r}")
+
+    def told(self, words: str, name: str) -> str:
+        """What a program of this run was told in its environment."""
+        environment = Path(f"/proc/{self.process_of(words)}/environ").read_text().split("\0")
+        return next(value for key, _, value in (entry.partition("=") for entry in environment) if key == name)
 
     @contextmanager
     def standing_still(self) -> Iterator[None]:
@@ -509,7 +512,7 @@ def test_world_ledger_erp_and_proofs_agree_to_the_piece(warehouse: Warehouse) ->
             if not within(3, lambda: world_and_ledger_agree(w)):
                 continue
             assert within(90, lambda: all_is_posted(w)), w.get("/erp/status")
-            moves = erp.done_moves(str(erp_url(Settings(data_dir=w.data_dir))))
+            moves = erp.done_moves(w.told("-m stowage api", "STOWAGE_ERP_URL"))
             ledger = erp.in_the_ledger(w, deliveries.by_ledger(w)["aboard"])
             if not (all_is_posted(w) and world_and_ledger_agree(w)):
                 continue  # a device told something late
@@ -553,6 +556,14 @@ def compare_with_the_erp(w: Warehouse, moves: list[erp.Move], ledger: erp.Stock)
     (found,) = w.until(finished, 60, "it is compared")
     assert (found["state"], found["drifts"]) == ("done", [])
     assert found["compared"] >= len(inside)
+
+
+def test_nothing_had_to_be_started_again(warehouse: Warehouse) -> None:
+    """But what was killed: not for the ERP or the roads either, which come up later than the rest."""
+    again = [
+        line.split()[-3] for line in warehouse.said.read_text().splitlines() if line.endswith("up again")
+    ]
+    assert sorted(again) == ["api", "demo"]
 
 
 def test_no_log_has_a_traceback(warehouse: Warehouse) -> None:

@@ -23,6 +23,7 @@ from stowage.config import Settings
 from stowage.parts import PartFailed
 from stowage.parts.ports import free_port
 from stowage.parts.postgres import EmbeddedPostgres
+from stowage.parts.tryton import Tryton
 from stowage.run import CannotRun, Keeper, Progress, Run, check_port, limit_logs
 
 REPOSITORY = Path(__file__).parents[2]
@@ -388,3 +389,9 @@ def test_screens_that_take_too_long_hold_nothing_up_and_are_served_once_they_are
     assert until(lambda: api.starts == 1)
     assert everything.settings.web_root == tmp_path
     keeper.stop()
+
+
+def test_the_erps_address_is_known_before_it_is_started(tmp_path: Path) -> None:
+    told = Tryton(tmp_path).url
+    assert Tryton(tmp_path).url == told  # to the next run, too
+    assert (tmp_path / "tryton" / "password").stat().st_mode & 0o077 == 0

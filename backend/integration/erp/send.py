@@ -173,6 +173,11 @@ def reached(conn: Conn, now: datetime, identity: str | None = None) -> None:
     )
 
 
+def try_now(conn: Conn) -> None:
+    """Somebody knows that the ERP is back: no pause is waited for."""
+    conn.execute("update erp_connection set next_try_at = now()")
+
+
 def not_reached(conn: Conn, error: ErpError, now: datetime) -> None:
     """Nothing is sent until a pause is over; it doubles up to a minute."""
     state = error.kind if error.kind in ("unreachable", "busy", "login") else "busy"
