@@ -1,4 +1,6 @@
 // An answer that is not a success, in the words of RFC 9457. `title` and `detail` are sentences a person can act on.
+import { sentence, words } from "@/i18n/sentences";
+
 export interface ProblemBody {
   type: string;
   title: string;
@@ -44,7 +46,20 @@ export function asProblem(error: unknown): Problem {
 
 export function problemOf(status: number, body: unknown): Problem {
   if (typeof body === "object" && body !== null && "title" in body) {
-    return new Problem({ type: "about:blank", ...(body as { title: string }), status });
+    return new Problem(translated({ type: "about:blank", ...(body as { title: string }), status }));
   }
   return new Problem({ type: UNREADABLE, title: UNREADABLE, status, detail: typeof body === "string" ? body.slice(0, 300) : undefined });
+}
+
+/** The backend's sentences in the person's language: here once for every place that shows a problem. */
+function translated(body: ProblemBody): ProblemBody {
+  const said: ProblemBody = { ...body, title: sentence(body.title), detail: sentence(body.detail) };
+  for (const list of ["errors", "violations"]) {
+    const found = body[list];
+    if (Array.isArray(found)) said[list] = found.map((one: { detail?: string }) => ({ ...one, detail: sentence(one.detail) }));
+  }
+  const { expected } = body;
+  if (typeof expected === "string") said["expected"] = words(expected);
+  else if (Array.isArray(expected)) said["expected"] = expected.map((one: unknown) => (typeof one === "string" ? words(one) : one));
+  return said;
 }

@@ -1,5 +1,6 @@
 // What a movement, an alert or a discrepancy is founded on, as it was recorded: reads, scans, weights, whatever came.
 import { useTranslation } from "react-i18next";
+import { sentence } from "@/i18n/sentences";
 import { Actor } from "./Actor";
 import { groupDigits } from "./numbers";
 import { Time } from "./Time";
@@ -74,6 +75,7 @@ function Leaf({ name, value }: { name: string; value: Json }) {
   }
   if (isObject(value)) return <Evidence value={value} />;
   if (typeof value === "string") {
+    if (name === "sentence" || name === "detail") return <span>{sentence(value)}</span>;
     if (/^\d{4}-\d\d-\d\dT/.test(value)) return <Time at={value} />;
     if (/^[0-9A-F]{16,}$/.test(value)) return <EpcText epc={value} />;
     if (/^(user|agent|device|job|system):/.test(value)) return <Actor actor={value} />;

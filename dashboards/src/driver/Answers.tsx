@@ -24,9 +24,7 @@ export function Answered({ flash }: { flash: Flash }) {
 }
 
 function Compared({ flash }: { flash: Flash }) {
-  const { t, i18n } = useTranslation("driver");
-  // The backend's sentences are English: beside what was expected and seen, other languages do without.
-  const detail = i18n.language === "en" || !(flash.expected && flash.seen) ? flash.detail : undefined;
+  const { t } = useTranslation("driver");
   return (
     <>
       {(flash.expected || flash.seen) && (
@@ -35,7 +33,7 @@ function Compared({ flash }: { flash: Flash }) {
           {flash.seen && <div><dt>{t("answer.seen")}</dt><dd data-testid="seen">{flash.seen}</dd></div>}
         </dl>
       )}
-      {detail && <p>{detail}</p>}
+      {flash.detail && <p>{flash.detail}</p>}
     </>
   );
 }

@@ -8,6 +8,7 @@ import { useTranslation } from "react-i18next";
 import { useNavigate, useSearchParams } from "react-router";
 import { groupDigits } from "@/components/numbers";
 import { useUnit } from "@/components/Quantity";
+import { words } from "@/i18n/sentences";
 import type { Job } from "./jobs";
 import { Keypad } from "./Keypad";
 import { Runtime, type Answer, type Outcome } from "./runtime";
@@ -72,7 +73,7 @@ export function StepScreen({ job }: { job: Job }) {
     runtime.run(async (now, io) => {
       const done = await io.send(undo);
       const fresh = job.flow.refresh && now !== null ? await job.flow.refresh(now, io) : now;
-      return { state: fresh, answer: { tone: "warn", title: t("handheld:undo.done"), detail: `${t(`handheld:step.${done.kind}` as "handheld:step.pick")}: ${done.label}` } };
+      return { state: fresh, answer: { tone: "warn", title: t("handheld:undo.done"), detail: `${t(`handheld:step.${done.kind}` as "handheld:step.pick")}: ${words(done.label)}` } };
     });
 
   const press = (choice: Choice<unknown>) => {
@@ -102,7 +103,7 @@ export function StepScreen({ job }: { job: Job }) {
           <IconArrowBackUp size={28} />
           <span>
             <strong>{t("handheld:undo.title")}</strong>
-            <small>{step.data ? step.data.label : t("handheld:undo.nothing")}</small>
+            <small>{step.data ? words(step.data.label) : t("handheld:undo.nothing")}</small>
           </span>
         </button>
         <button type="button" onClick={() => setEntry({ text: "", choice: null })} aria-label={t("handheld:keypad.title")} data-testid="keypad-open">
@@ -208,8 +209,7 @@ function Expected({ expect, large }: { expect: Expect; large: boolean }) {
 }
 
 function Compared({ answer }: { answer: Answer }) {
-  const { t, i18n } = useTranslation("handheld");
-  const english = i18n.language === "en";
+  const { t } = useTranslation("handheld");
   return (
     <>
       {(answer.expected || answer.seen) && (
@@ -218,7 +218,7 @@ function Compared({ answer }: { answer: Answer }) {
           {answer.seen && <div><dt>{t("answer.seen")}</dt><dd data-testid="seen" data-long={answer.seen.length > 14 || undefined}>{answer.seen}</dd></div>}
         </dl>
       )}
-      {answer.detail && (english || !(answer.expected && answer.seen)) && <p>{answer.detail}</p>}
+      {answer.detail && <p>{answer.detail}</p>}
     </>
   );
 }

@@ -2,6 +2,7 @@
 // a line in LANGUAGES; tests/i18n.test.ts says which keys are missing.
 import i18next from "i18next";
 import { initReactI18next } from "react-i18next";
+import { loadSentences } from "./sentences";
 
 export const LANGUAGES = { en: "English", zh: "中文" } as const;
 export type Language = keyof typeof LANGUAGES;
@@ -17,11 +18,16 @@ export function preferredLanguage(): Language {
 
 export async function speak(language: Language): Promise<void> {
   localStorage.setItem(KEY, language);
+  await sentences(language);
   await i18next.changeLanguage(language);
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
 }
 
+/** Without the catalogue the backend's sentences stay English; nothing else depends on it. */
+const sentences = (language: Language) => loadSentences(language).catch(() => undefined);
+
 export async function startI18n(language: Language = preferredLanguage()): Promise<void> {
+  const loading = sentences(language);
   await i18next
     .use(initReactI18next)
     .use({
@@ -42,5 +48,6 @@ export async function startI18n(language: Language = preferredLanguage()): Promi
       interpolation: { escapeValue: false },
       react: { useSuspense: true },
     });
+  await loading;
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
 }

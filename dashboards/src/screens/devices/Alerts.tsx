@@ -13,6 +13,7 @@ import { Time } from "@/components/Time";
 import { EmptyState, ErrorState, LiveView } from "@/components/views";
 import { acknowledge, alertsQuery, type Alert } from "@/data/alerts";
 import { useList } from "@/data/queries";
+import { sentence } from "@/i18n/sentences";
 
 const TONE: Record<Alert["severity"], Tone> = { info: "busy", warning: "warn", critical: "bad" };
 
@@ -25,7 +26,7 @@ export function Alerts({ deviceId }: { deviceId?: string }) {
   const columns: Column<Alert>[] = [
     { key: "severity", header: t("severity"), cell: (a) => <State value={a.severity} group="devices:severity_word" tone={a.state === "closed" ? "off" : TONE[a.severity]} /> },
     { key: "kind", header: t("common:field.kind"), cell: (a) => word("devices:alert", a.kind) },
-    { key: "message", header: t("what"), wrap: true, cell: (a) => a.message },
+    { key: "message", header: t("what"), wrap: true, cell: (a) => sentence(a.message) },
     ...(deviceId ? [] : [{ key: "device", header: t("common:field.device"), cell: (a: Alert) => (a.device_id && a.device ? <Link className="quiet-link" to={`/devices/${a.device_id}`}>{a.device}</Link> : <span className="soft">–</span>) }]),
     { key: "place", header: t("common:field.place"), cell: (a) => <PlaceLink id={a.place_id} code={a.place} /> },
     { key: "opened", header: t("since"), cell: (a) => <Time at={a.opened_at} age /> },

@@ -13,6 +13,7 @@ import { Time } from "@/components/Time";
 import { EmptyState, ErrorState, LiveView } from "@/components/views";
 import { deadLettersQuery, discardLetter, retryLetter, type DeadLetter } from "@/data/devices";
 import { useList } from "@/data/queries";
+import { sentence } from "@/i18n/sentences";
 import { hexDump } from "./hex";
 import classes from "./DeadLetters.module.css";
 
@@ -25,7 +26,7 @@ export function DeadLetters() {
   const columns: Column<DeadLetter>[] = [
     { key: "when", header: t("common:field.when"), cell: (d) => <Time at={d.last_at} age /> },
     { key: "kind", header: t("common:field.kind"), cell: (d) => word("devices:letter", d.kind) },
-    { key: "reason", header: t("common:field.reason"), grow: true, cell: (d) => <span title={d.reason}>{d.reason}</span> },
+    { key: "reason", header: t("common:field.reason"), grow: true, cell: (d) => <span title={sentence(d.reason)}>{sentence(d.reason)}</span> },
     { key: "from", header: t("sender"), cell: (d) => <span className="mono">{[d.agent, d.device].filter(Boolean).join(" / ") || d.topic}</span> },
     { key: "times", header: t("times"), align: "right", cell: (d) => d.times },
     { key: "size", header: t("size"), align: "right", cell: (d) => t("bytes", { n: d.size_bytes }) },
@@ -54,7 +55,7 @@ function Bytes({ letter }: { letter: DeadLetter }) {
   return (
     <div className={classes.letter}>
       <div className="soft mono">{letter.topic}</div>
-      <div className={classes.reason}>{letter.reason}</div>
+      <div className={classes.reason}>{sentence(letter.reason)}</div>
       <div className={classes.bytes}>
         <pre>{letter.payload_text}</pre>
         <pre>{hexDump(letter.payload_hex)}</pre>

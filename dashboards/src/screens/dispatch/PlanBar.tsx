@@ -9,6 +9,7 @@ import { useCommand } from "@/api/command";
 import { Shape } from "@/components/State";
 import { ErrorState } from "@/components/views";
 import { acceptPlan, askAgain, discardPlan, type Plan } from "@/data/dispatch";
+import { sentence } from "@/i18n/sentences";
 import { useMeasures } from "./measures";
 import { stage } from "./stage";
 import classes from "./Dispatch.module.css";
@@ -45,7 +46,7 @@ export function PlanBar({ plan, day, mayPlan, previewing, onPreview }: PlanBarPr
       <div className={classes.planBar} role="status">
         <Loader size={16} />
         <strong>{t("plan.computing")}</strong>
-        <span className="soft">{plan.progress}</span>
+        <span className="soft">{sentence(plan.progress)}</span>
         <span className={classes.spacer} />
         {mayPlan && away}
       </div>
@@ -56,7 +57,7 @@ export function PlanBar({ plan, day, mayPlan, previewing, onPreview }: PlanBarPr
       <div className={classes.planBar} role="status" data-tone="bad">
         <Shape tone="bad" size={14} />
         <strong>{t("plan.failed")}</strong>
-        <span>{plan.problem}</span>
+        <span>{sentence(plan.problem)}</span>
         <span className={classes.spacer} />
         {mayPlan && away}
       </div>
@@ -107,7 +108,7 @@ export function PlanBar({ plan, day, mayPlan, previewing, onPreview }: PlanBarPr
           </Part>
           <Part title={t("plan.unserved", { count: proposal.unserved.length })} tone={proposal.unserved.length > 0}>
             {proposal.unserved.map((one) => (
-              <Line key={one.job_id} id={one.job_id} who={one.customer_name} what={one.detail} />
+              <Line key={one.job_id} id={one.job_id} who={one.customer_name} what={sentence(one.detail)} />
             ))}
             {difference.removed.map((one) => (
               <Line key={one.job_id} id={one.job_id} who={one.customer_name} what={t("plan.off", { vehicle: one.from_route })} />

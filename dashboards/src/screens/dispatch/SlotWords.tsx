@@ -2,6 +2,7 @@
 import { useTranslation } from "react-i18next";
 import { Shape, type Tone } from "@/components/State";
 import type { Slot } from "@/data/dispatch";
+import { sentence } from "@/i18n/sentences";
 import { useMeasures } from "./measures";
 import { verdictOf, type Verdict } from "./moves";
 import classes from "./Dispatch.module.css";
@@ -14,7 +15,7 @@ export function SlotLine({ slot, here = false }: { slot: Slot; here?: boolean })
   const { km, minutes } = useMeasures();
   const verdict = verdictOf(slot);
   const late = slot.late[0] ? t("slot.late", { who: slot.late[0].customer_name, n: minutes(slot.late[0].seconds) }) : null;
-  const broken = verdict === "forbidden" ? (slot.violations.find((one) => !one.allowed_anyway)?.detail ?? null) : (late ?? slot.violations[0]?.detail ?? null);
+  const broken = verdict === "forbidden" ? sentence(slot.violations.find((one) => !one.allowed_anyway)?.detail ?? null) : (late ?? sentence(slot.violations[0]?.detail ?? null));
   if (here) return <span className={`${classes.slotLine ?? ""} soft`}>{t("slot.here")}</span>;
   return (
     <span className={classes.slotLine} data-verdict={verdict}>
@@ -30,7 +31,7 @@ export function SlotLine({ slot, here = false }: { slot: Slot; here?: boolean })
 
 /** What is broken besides being late, which is said by name and minutes. */
 export function othersBroken(slot: Slot): string[] {
-  return slot.violations.filter((broken) => broken.kind !== "outside_window" || slot.late.length === 0).map((broken) => broken.detail);
+  return slot.violations.filter((broken) => broken.kind !== "outside_window" || slot.late.length === 0).map((broken) => sentence(broken.detail));
 }
 
 /** All of it: for the card under the pointer. */

@@ -10,6 +10,7 @@ import { Shape } from "@/components/State";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/views";
 import { askAgain, pinJob, slotsQuery, type Board, type Job } from "@/data/dispatch";
 import { addressesQuery } from "@/data/map";
+import { sentence } from "@/i18n/sentences";
 import { useBoard } from "./context";
 import { dayIn } from "./lanes";
 import { useMeasures } from "./measures";
@@ -117,7 +118,7 @@ const TrayJob = memo(function TrayJob({ job, tray }: { job: Job; tray: Tray }) {
       </div>
       {chosen && (
         <div className={classes.jobCard}>
-          {job.detail !== "" && <p className={classes.detail}>{job.detail}</p>}
+          {job.detail !== "" && <p className={classes.detail}>{sentence(job.detail)}</p>}
           <p className={classes.small}>
             <Link to={`/orders/${job.order_id}`} className="quiet-link">
               {job.order_number}
@@ -152,8 +153,8 @@ function WhyNot({ job, movable }: { job: Job; movable: boolean }) {
         <div className={classes.takes}>
           <strong>{t("what_would_it_take")}</strong>
           <ul>
-            {slots.data.what_would_it_take.map((sentence) => (
-              <li key={sentence}>{sentence}</li>
+            {slots.data.what_would_it_take.map((way) => (
+              <li key={way}>{sentence(way)}</li>
             ))}
           </ul>
         </div>

@@ -8,6 +8,7 @@ import { Quantity, useUnit } from "@/components/Quantity";
 import { Shape, useWord, type Tone } from "@/components/State";
 import { Age } from "@/components/Time";
 import { overviewQuery, type Floor } from "@/data/floor";
+import { sentence } from "@/i18n/sentences";
 import classes from "./Day.module.css";
 
 export function Day({ floor }: { floor: Floor }) {
@@ -89,7 +90,7 @@ function Alerts({ floor: { alerts } }: { floor: Floor }) {
       {alerts.slice(0, 6).map((alert) => (
         <Link key={alert.id} to="/devices?tab=alerts" className={classes.alert}>
           <Shape tone={alert.acknowledged ? "warn" : "bad"} />
-          <span>{alert.message}</span>
+          <span>{sentence(alert.message)}</span>
           <span className={classes.when}>
             <Age at={alert.opened_at} />
           </span>

@@ -8,6 +8,7 @@ import { useNow } from "@/components/now";
 import { useReading, useUnit } from "@/components/Quantity";
 import { useWord } from "@/components/State";
 import type { FloorPlace, Passage } from "@/data/floor";
+import { sentence } from "@/i18n/sentences";
 import type { Drawing } from "./FloorPlan";
 import { fillStep, wallOf, type Box, type Side } from "./plan";
 import classes from "./layers.module.css";
@@ -216,7 +217,7 @@ export function AlertLayer({ floor, boxOf }: Drawing) {
         if (!box || alert.place_id === null || seen.has(alert.place_id)) return null;
         seen.add(alert.place_id);
         return (
-          <Mark key={alert.id} to="/devices?tab=alerts" label={alert.message}>
+          <Mark key={alert.id} to="/devices?tab=alerts" label={sentence(alert.message)}>
             <rect {...rect(box)} rx={5} className={classes.alertBox} data-calm={alert.acknowledged || undefined} />
             <path d={`M${box.x + box.w} ${box.y - 12} l10 17 h-20 Z`} className={classes.alertSign} />
           </Mark>

@@ -20,6 +20,7 @@ import { Time } from "@/components/Time";
 import { clockTime, fullTime } from "@/components/times";
 import { ErrorState } from "@/components/views";
 import { deliveriesOfQuery, makeTrackingLink, proofPhotoQuery, proofsOfQuery, type DeliveryJob, type Proof, type ProofLine } from "@/data/deliveries";
+import { sentence } from "@/i18n/sentences";
 import { dayAt } from "../settings/shiftTimes";
 import { useZone } from "@/data/site";
 import classes from "./Deliveries.module.css";
@@ -63,7 +64,7 @@ function OneDelivery({ job, proof }: { job: DeliveryJob; proof: Proof | undefine
             job.promised_from !== null && [t("delivery.promised"), <Span key="p" from={job.promised_from} until={job.promised_until ?? job.promised_from} />],
             job.attempt > 1 && [t("delivery.attempt"), String(job.attempt)],
             job.route_number !== null && [t("delivery.route"), <Link key="r" className="quiet-link" to={`/dispatch?day=${day}&route=${job.route_id ?? ""}`}>{job.route_number}</Link>],
-            job.reason !== null && !OVER.has(job.state) && [t("delivery.not_planned"), job.detail || job.reason.replaceAll("_", " ")],
+            job.reason !== null && !OVER.has(job.state) && [t("delivery.not_planned"), sentence(job.detail) || job.reason.replaceAll("_", " ")],
             job.note !== "" && [t("common:field.note"), job.note],
           ]}
         />

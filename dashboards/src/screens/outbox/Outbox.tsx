@@ -26,6 +26,7 @@ import {
 } from "@/data/outbox";
 import { useList } from "@/data/queries";
 import { changeSubscription, deliveriesQuery, removeSubscription, retryDelivery, subscribe, subscriptionsQuery, type Delivery, type Subscription } from "@/data/webhooks";
+import { sentence } from "@/i18n/sentences";
 import classes from "./Outbox.module.css";
 
 export default function Outbox() {
@@ -57,7 +58,7 @@ function Health() {
   const s = status.data;
   return (
     <Figures>
-      <Figure label={t("erp")} note={s.words ?? (s.last_ok_at ? <>{t("last_ok")} <Age at={s.last_ok_at} /></> : (s.identity ?? undefined))}>
+      <Figure label={t("erp")} note={sentence(s.words) ?? (s.last_ok_at ? <>{t("last_ok")} <Age at={s.last_ok_at} /></> : (s.identity ?? undefined))}>
         <State value={s.state} group="outbox:erp_state" tone={ERP_TONE[s.state]} />
       </Figure>
       <Figure label={t("common:state.waiting")} to="/outbox?state=waiting" tone={s.waiting > 0 ? "wait" : "ok"} note={s.oldest_waiting_at ? <>{t("oldest")} <Age at={s.oldest_waiting_at} /></> : t("nothing_waits")}>
@@ -98,7 +99,7 @@ function Postings() {
     { key: "way", header: t("erp_way"), cell: (p) => <span className="mono">{p.erp_from ?? "?"} → {p.erp_to ?? "?"}</span> },
     { key: "cause", header: t("common:field.cause"), cell: (p) => <Cause kind={p.cause_kind} id={p.cause_id} word={word("cause", p.cause_kind)} /> },
     { key: "reference", header: t("document"), cell: (p) => (p.group_id ? <span className="mono">{p.erp_number ?? p.reference}</span> : <span className="soft">–</span>) },
-    { key: "words", header: t("erp_words"), wrap: true, cell: (p) => (p.words ? p.words : p.held_by ? <Link className="quiet-link" to={`/outbox/${p.held_by}`}>{t("held")}</Link> : <span className="soft">–</span>) },
+    { key: "words", header: t("erp_words"), wrap: true, cell: (p) => (p.words ? sentence(p.words) : p.held_by ? <Link className="quiet-link" to={`/outbox/${p.held_by}`}>{t("held")}</Link> : <span className="soft">–</span>) },
     { key: "attempts", header: t("tries"), align: "right", cell: (p) => p.attempts },
     { key: "when", header: t("common:field.when"), cell: (p) => <Age at={p.settled_at ?? p.recorded_at} /> },
     ...(may("integrator", "lead")
@@ -132,7 +133,7 @@ function Documents() {
     { key: "kind", header: t("common:field.kind"), cell: (g) => t(`kind.${g.kind}` as "kind.receipt") },
     { key: "order", header: t("erp_order"), cell: (g) => <span className="mono">{g.erp_order ?? g.erp_partner ?? "–"}</span> },
     { key: "lines", header: t("common:field.lines"), align: "right", cell: (g) => g.lines },
-    { key: "words", header: t("erp_words"), grow: true, cell: (g) => g.words ?? <span className="soft">–</span> },
+    { key: "words", header: t("erp_words"), grow: true, cell: (g) => sentence(g.words) ?? <span className="soft">–</span> },
     { key: "tries", header: t("tries"), align: "right", cell: (g) => g.attempts },
     { key: "when", header: t("common:field.when"), cell: (g) => <Age at={g.settled_at ?? g.created_at} /> },
   ];
@@ -156,7 +157,7 @@ function ErpOrders() {
     { key: "reference", header: t("common:field.reference"), cell: (o) => (o.kind === "sale" ? <Link className="quiet-link mono" to={`/orders/${o.our_id}`}>{o.reference}</Link> : <span className="mono">{o.reference}</span>) },
     { key: "partner", header: t("partner"), cell: (o) => o.partner },
     { key: "number", header: t("erp_number"), cell: (o) => <span className="mono">{o.erp_number ?? "–"}</span> },
-    { key: "words", header: t("erp_words"), grow: true, cell: (o) => o.words ?? <span className="soft">–</span> },
+    { key: "words", header: t("erp_words"), grow: true, cell: (o) => sentence(o.words) ?? <span className="soft">–</span> },
     { key: "tries", header: t("tries"), align: "right", cell: (o) => o.attempts },
     { key: "when", header: t("common:field.when"), cell: (o) => <Age at={o.settled_at ?? o.created_at} /> },
     { key: "retry", header: "", align: "right", cell: (o) => o.state !== "done" && (
@@ -189,7 +190,7 @@ function Drift() {
     { key: "compared", header: t("compared"), align: "right", cell: (r) => r.compared },
     { key: "drifting", header: t("drifting"), align: "right", cell: (r) => r.drifting },
     { key: "by", header: t("common:field.who"), cell: (r) => r.requested_by.replace("user:", "") },
-    { key: "words", header: t("erp_words"), grow: true, cell: (r) => r.words ?? <span className="soft">–</span> },
+    { key: "words", header: t("erp_words"), grow: true, cell: (r) => sentence(r.words) ?? <span className="soft">–</span> },
   ];
   const latest = list.data?.items.find((r) => r.state === "done")?.id;
   return (
@@ -251,7 +252,7 @@ function Imports() {
     { key: "changed", header: t("changed"), align: "right", cell: (i) => i.changed },
     { key: "unchanged", header: t("unchanged"), align: "right", cell: (i) => i.unchanged },
     { key: "errors", header: t("errors"), align: "right", cell: (i) => i.errors.length },
-    { key: "words", header: t("erp_words"), grow: true, cell: (i) => i.words ?? <span className="soft">–</span> },
+    { key: "words", header: t("erp_words"), grow: true, cell: (i) => sentence(i.words) ?? <span className="soft">–</span> },
   ];
   return (
     <>
@@ -274,7 +275,7 @@ function Imports() {
               rows={page.items}
               columns={columns}
               rowKey={(i) => i.id}
-              expanded={(i) => (i.errors.length > 0 ? <ul className={classes.errors}>{i.errors.slice(0, 20).map((e) => <li key={e.key}><span className="mono">{e.key}</span> {e.words}</li>)}</ul> : undefined)}
+              expanded={(i) => (i.errors.length > 0 ? <ul className={classes.errors}>{i.errors.slice(0, 20).map((e) => <li key={e.key}><span className="mono">{e.key}</span> {sentence(e.words)}</li>)}</ul> : undefined)}
             />
           )}
         </LiveView>

@@ -15,6 +15,7 @@ import { State, useWord } from "@/components/State";
 import { Time } from "@/components/Time";
 import { LiveView } from "@/components/views";
 import { postingQuery, retryPosting, type Posting } from "@/data/outbox";
+import { sentence } from "@/i18n/sentences";
 
 export default function PostingPage() {
   const { t } = useTranslation(["outbox", "common"]);
@@ -54,7 +55,7 @@ function Details({ posting: p }: { posting: Posting }) {
     <Columns ratio="1fr 1fr">
       <Stack>
         <Panel title={t("erp_words")}>
-          {p.words ? <p style={{ margin: 0, whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>{p.words}</p> : <span className="soft">{t("no_words")}</span>}
+          {p.words ? <p style={{ margin: 0, whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>{sentence(p.words)}</p> : <span className="soft">{t("no_words")}</span>}
         </Panel>
         <Panel title={t("at_erp")}>
           <Facts

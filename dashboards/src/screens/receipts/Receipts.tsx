@@ -21,6 +21,7 @@ import { EmptyState, LiveView } from "@/components/views";
 import { placesQuery } from "@/data/catalog";
 import { useList } from "@/data/queries";
 import { asnsQuery, openReceipt, putawayQuery, receiptsQuery, returnsQuery, type AsnSummary, type PutawayTask, type ReceiptSummary, type Return } from "@/data/receiving";
+import { words } from "@/i18n/sentences";
 
 export default function Receipts() {
   const { t } = useTranslation(["receipts", "common"]);
@@ -161,12 +162,12 @@ function PutawayList() {
     { key: "quantity", header: t("common:field.quantity"), align: "right", cell: (task) => <Quantity value={task.quantity} /> },
     { key: "from", header: t("common:field.from"), cell: (task) => <PlaceLink id={task.from_place_id} code={task.from_place} /> },
     { key: "to", header: t("proposed"), cell: (task) => (
-      <span title={task.reasons.join(", ")}>
+      <span title={task.reasons.map(words).join(", ")}>
         <PlaceLink id={task.proposed_place_id} code={task.place ?? task.proposed_place} />
         {task.overridden && <span className="soft"> · {t("overridden")}</span>}
       </span>
     ) },
-    { key: "why", header: t("common:field.why"), cell: (task) => <span className="soft">{task.reasons[0] ?? "–"}</span> },
+    { key: "why", header: t("common:field.why"), cell: (task) => <span className="soft">{words(task.reasons[0]) ?? "–"}</span> },
     { key: "who", header: t("common:field.who"), cell: (task) => <Actor actor={task.done_by ?? task.claimed_by} /> },
     { key: "waits", header: t("waits_since"), cell: (task) => <Age at={task.done_at ?? task.created_at} /> },
     { key: "state", header: t("common:field.state"), cell: (task) => <State value={task.state} tone={task.state === "open" ? "wait" : undefined} /> },

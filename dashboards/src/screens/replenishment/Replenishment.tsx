@@ -20,6 +20,7 @@ import { EmptyState, ErrorState, LiveView } from "@/components/views";
 import { itemsQuery, partnersQuery } from "@/data/catalog";
 import { useList } from "@/data/queries";
 import { approveSuggestion, onOrderQuery, putRule, rejectSuggestion, rulesQuery, suggestionsQuery, type OnOrder, type ReorderRule, type Suggestion, type SuggestionState } from "@/data/replenishment";
+import { sentence } from "@/i18n/sentences";
 import classes from "./Replenishment.module.css";
 
 export default function Replenishment() {
@@ -76,7 +77,7 @@ function Suggestions() {
     { key: "amount", header: t("amount"), align: "right", cell: (s) => (s.amount === null ? "–" : <span className="nowrap">{groupDigits(s.amount)} <span className="soft">{s.currency}</span></span>) },
     { key: "wanted", header: t("arrives"), cell: (s) => <Day on={s.wanted_on} /> },
     { key: "since", header: t("since"), cell: (s) => <Age at={s.decided_at ?? s.created_at} /> },
-    { key: "state", header: t("common:field.state"), cell: (s) => <span title={s.words ?? undefined}><State value={s.state} group="replenishment:state" tone={TONE[s.state]} />{s.erp_number && <span className="mono soft"> {s.erp_number}</span>}</span> },
+    { key: "state", header: t("common:field.state"), cell: (s) => <span title={sentence(s.words) ?? undefined}><State value={s.state} group="replenishment:state" tone={TONE[s.state]} />{s.erp_number && <span className="mono soft"> {s.erp_number}</span>}</span> },
     ...(may("lead", "integrator")
       ? [{ key: "act", header: "", align: "right" as const, cell: (s: Suggestion) => s.state === "proposed" && (
           <Button size="compact-xs" variant="subtle" color="gray" onClick={() => setRejecting(s)}>
@@ -105,7 +106,7 @@ function Suggestions() {
               columns={columns}
               rowKey={(s) => s.id}
               tone={(s) => (s.state === "refused" ? "bad" : undefined)}
-              expanded={(s) => (s.words && s.state !== "ordered" ? <span>{s.words}</span> : undefined)}
+              expanded={(s) => (s.words && s.state !== "ordered" ? <span>{sentence(s.words)}</span> : undefined)}
               selection={may("lead", "integrator") ? { selected, onChange: setSelected, canSelect: (s) => s.state === "proposed" && s.supplier_id !== null } : undefined}
               more={list.more}
             />

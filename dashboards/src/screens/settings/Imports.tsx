@@ -15,6 +15,7 @@ import { Time } from "@/components/Time";
 import { EmptyState, ErrorState, LiveView } from "@/components/views";
 import { importFile, importKindsQuery, importRunsQuery, stampOf, type ImportError, type ImportKind } from "@/data/imports";
 import { useList } from "@/data/queries";
+import { sentence } from "@/i18n/sentences";
 import classes from "./Settings.module.css";
 
 export default function Imports() {
@@ -105,7 +106,7 @@ function Import({ kind }: { kind: ImportKind }) {
               { key: "row", header: t("import.row"), align: "right", cell: (error) => error.row },
               { key: "column", header: t("import.column"), cell: (error) => <span className="mono">{error.column ?? "–"}</span> },
               { key: "value", header: t("import.value"), cell: (error) => <span className="mono">{error.value || "–"}</span> },
-              { key: "detail", header: t("import.problem"), wrap: true, cell: (error) => error.detail },
+              { key: "detail", header: t("import.problem"), wrap: true, cell: (error) => sentence(error.detail) },
             ]}
           />
         </Panel>

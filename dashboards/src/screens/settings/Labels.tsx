@@ -16,6 +16,7 @@ import { Time } from "@/components/Time";
 import { EmptyState, ErrorState, LiveView } from "@/components/views";
 import { labelsQuery, printersQuery, printLabel, putPrinter, reprint, zplQuery, type Label, type LabelKind, type PrintRequest } from "@/data/labels";
 import { useList } from "@/data/queries";
+import { sentence } from "@/i18n/sentences";
 import classes from "./Settings.module.css";
 
 const KINDS: LabelKind[] = ["sscc", "item", "location", "packing_list"];
@@ -44,7 +45,7 @@ export default function Labels() {
     { key: "copies", header: t("label.copies"), align: "right", cell: (label) => label.copies },
     { key: "printed", header: t("label.printed"), cell: (label) => <Time at={label.printed_at} age /> },
     { key: "who", header: t("common:field.who"), cell: (label) => <Actor actor={label.created_by} /> },
-    { key: "state", header: t("common:field.state"), cell: (label) => <span title={label.problem ?? undefined}><State value={label.state} group="settings:label.state" tone={TONE[label.state]} /></span> },
+    { key: "state", header: t("common:field.state"), cell: (label) => <span title={sentence(label.problem) ?? undefined}><State value={label.state} group="settings:label.state" tone={TONE[label.state]} /></span> },
     { key: "again", header: "", align: "right", cell: (label) => (
       <Button size="compact-xs" variant="light" loading={another.isPending && another.variables === label.id} onClick={() => another.mutate(label.id)}>
         {t("label.reprint")}

@@ -20,6 +20,7 @@ import { EmptyState, ErrorState, LiveView } from "@/components/views";
 import { commission, decommission, retag, tagsQuery, type Tag } from "@/data/labels";
 import { useList } from "@/data/queries";
 import { claimTag, unknownTagsQuery, type UnknownTag } from "@/data/receiving";
+import { sentence, words } from "@/i18n/sentences";
 
 export default function Tags() {
   const { t } = useTranslation(["settings", "common"]);
@@ -131,7 +132,7 @@ function Unknown() {
   const claim = useCommand(claimTag, { changes: ["receipts", "stock"] });
   const columns: Column<UnknownTag>[] = [
     { key: "epc", header: t("common:evidence.epc"), cell: (tag) => <Code value={tag.epc} keep={26} /> },
-    { key: "meaning", header: t("tag.looks_like"), grow: true, cell: (tag) => <span title={tag.reason}>{tag.meaning}</span> },
+    { key: "meaning", header: t("tag.looks_like"), grow: true, cell: (tag) => <span title={sentence(tag.reason)}>{words(tag.meaning)}</span> },
     { key: "place", header: t("common:field.place"), cell: (tag) => <span className="mono">{tag.place ?? "–"}</span> },
     { key: "receipt", header: t("common:kind.receipt"), cell: (tag) => (tag.receipt_id && tag.receipt ? <Link className="quiet-link" to={`/receipts/${tag.receipt_id}`}>{tag.receipt}</Link> : <span className="soft">–</span>) },
     { key: "reads", header: t("common:evidence.reads"), align: "right", cell: (tag) => tag.reads },

@@ -20,6 +20,7 @@ import { Time } from "@/components/Time";
 import { LiveView } from "@/components/views";
 import { movementQuery, reverseMovement, type Movement } from "@/data/stock";
 import { postingOfMovementQuery } from "@/data/outbox";
+import { reason, sentence } from "@/i18n/sentences";
 import classes from "./MovementPage.module.css";
 
 export default function MovementPage() {
@@ -88,7 +89,7 @@ function Details({ movement: m }: { movement: Movement }) {
             <Facts
               facts={[
                 [t("common:field.cause"), causeTo ? <Link key="c" to={causeTo}>{word("cause", m.cause_kind)}</Link> : word("cause", m.cause_kind)],
-                [t("common:field.reason"), m.reason],
+                [t("common:field.reason"), reason(m.reason)],
                 [t("common:field.who"), <Actor key="a" actor={m.actor} />],
                 [t("occurred"), <Time key="o" at={m.occurred_at} />],
                 [t("recorded"), <Time key="r" at={m.recorded_at} />],
@@ -112,7 +113,7 @@ function Details({ movement: m }: { movement: Movement }) {
                       facts={[
                         [t("common:field.state"), <Link key="s" to={`/outbox/${p.id}`}><State value={p.state} /></Link>],
                         [t("common:field.reference"), <span key="r" className="mono">{p.erp_number ?? p.reference ?? "–"}</span>],
-                        p.words !== null && [t("erp_says"), p.words],
+                        p.words !== null && [t("erp_says"), sentence(p.words)],
                       ]}
                     />
                   )

@@ -13,6 +13,7 @@ import { Day, Time } from "@/components/Time";
 import { EmptyState, LiveView } from "@/components/views";
 import { useNow } from "@/components/now";
 import { unitQuery, type Movement, type Unit } from "@/data/stock";
+import { reason } from "@/i18n/sentences";
 import { UnitTemperature } from "./UnitTemperature";
 
 export default function UnitPage() {
@@ -58,7 +59,7 @@ function Way({ unit }: { unit: Unit }) {
         ),
         detail: (
           <>
-            <Actor actor={m.actor} /> · {m.reason} · {stay(m, next)}
+            <Actor actor={m.actor} /> · {reason(m.reason)} · {stay(m, next)}
           </>
         ),
       };
