@@ -42,6 +42,7 @@ ROOTS: Mapping[str, tuple[str | int, ...]] = {
     "Way": (5,),
     "Resolved": (3,),
     "Jsonb": (0,),
+    "to_tray": (4,),
     "_fail": (3,),
     "progress": (0,),
     "PrinterProblem": (0,),
@@ -69,7 +70,8 @@ RETURNS = {
         "_score",
     ),
     "backend/dispatch/plan_run.py": ("_plainly",),
-    "backend/dispatch/moves.py": ("why_in_tray",),
+    "backend/dispatch/moves.py": ("why_in_tray", "_promises_broken"),
+    "backend/shipping/shipment.py": ("label",),
     "routing/roads.py": ("_too_far",),
 }
 """Functions that return texts, by file."""
