@@ -26,7 +26,19 @@ test("a sentence inside a sentence is translated, too", () => {
 test("what is joined is told part by part", () => {
   expect(chinese.sentence("quantity: Input should be greater than 0; lines.0.sku: Field required")).toBe("quantity：必须大于 0；lines.0.sku：必填");
   expect(chinese.sentence("S-1 is full: it has room for 3, this is 5. Take A-01-2.")).toBe("S-1 已满：还能放 3，而这里有 5。请改用 A-01-2。");
+  expect(chinese.sentence("A-01-1 is a bin (A-01-1). Expected is a bin, proposed A-02-1.")).toBe("A-01-1 是库位（A-01-1）。应为库位，推荐 A-02-1。");
+  expect(chinese.sentence("R1 at DOCK-1 says nothing since 10:00:00 UTC. no connection")).toBe("R1（DOCK-1）自 10:00:00 UTC 起无信号。no connection");
   expect(chinese.sentence("R-7 is not done: Anna (D-1) was not visited; 00340 is aboard. Deliver or unload first.")).toBe("R-7 尚未完成：未到访 Anna（D-1）；00340 仍在车上。请先交付或卸车。");
+});
+
+test("why something is not planned is told from its parts", () => {
+  expect(chinese.sentence("Nearest is a place where VAN-1 (08:00) after Anna (D-1) would be 12 min late at Berta (D-2), 5 min of overtime. It fits with that much more time there, or with one vehicle more.")).toBe(
+    "最接近的位置是：VAN-1 (08:00) 在 Anna (D-1) 之后将在 Berta (D-2) 迟到 12 分钟、加班 5 分钟。多出这些时间或多一辆车即可。",
+  );
+  expect(chinese.sentence("VAN-1 (08:00) has time for it after Anna (D-1), and is full: it fits with 12.0 kg less, or once 12.0 kg are taken off that vehicle.")).toBe(
+    "VAN-1 (08:00) 在 Anna (D-1) 之后有时间，但已满：减少 12.0 千克，或从该车减去 12.0 千克即可。",
+  );
+  expect(chinese.sentence("VAN-1 would carry 1200.0 kg of 800.0 kg and 12 cartons of 10 cartons.")).toBe("VAN-1 将装载 1200.0 千克（上限 800.0 千克）和 12 箱（上限 10 箱）。");
 });
 
 test("what it would take is told in one sentence", () => {
@@ -52,9 +64,10 @@ const alone = Object.entries(catalogue.sentences).filter(([english]) => !/^[ ,;]
 test("no template takes the sentence of another", () => {
   const wrong = alone.flatMap(([english, told]) => {
     const ours = new Set([...told.matchAll(/<(\d+)>/g)].map((match) => Number(match[1])));
-    const value = (n: number) => (ours.has(n) ? "quarantine" : (VALUES[n] ?? ""));
+    const word = (n: number) => (n === 0 && english.startsWith("{0}") ? ["12 min", "12 分钟"] : ["quarantine", "隔离区"]);
+    const value = (n: number) => (ours.has(n) ? (word(n)[0] ?? "") : told.includes(`{${n}}`) ? (VALUES[n] ?? "") : "s");
     const text = english.replace(/\{(\d+)\}/g, (_, n: string) => value(Number(n)));
-    const expected = told.replace(/[{<](\d+)[}>]/g, (_, n: string) => (ours.has(Number(n)) ? "隔离区" : (VALUES[Number(n)] ?? "")));
+    const expected = told.replace(/[{<](\d+)[}>]/g, (_, n: string) => (ours.has(Number(n)) ? (word(Number(n))[1] ?? "") : (VALUES[Number(n)] ?? "")));
     const found = chinese.sentence(text);
     return found.replaceAll(" ", "") === expected.replaceAll(" ", "") ? [] : [`${english} -> ${found}`];
   });

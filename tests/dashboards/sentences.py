@@ -214,6 +214,8 @@ class _Walk:
             case ast.BoolOp():
                 for each in node.values:
                     self.take(each)
+            case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Add(), right=ast.Call(func=ast.Name("str"))):
+                self._keep(node, text + "{0}")
             case ast.BinOp(op=ast.Add()):
                 self.take(node.left)
                 self.take(node.right)
@@ -227,6 +229,8 @@ class _Walk:
                     self.take(each)
             case ast.ListComp() | ast.GeneratorExp():
                 self.take(node.elt)
+                for each in node.generators:
+                    self.take(each.iter if isinstance(each.iter, ast.Name) else None)
             case ast.Starred() | ast.Subscript():
                 self.take(node.value)
             case ast.Name():
@@ -238,7 +242,7 @@ class _Walk:
 
     def _call(self, node: ast.Call) -> None:
         called = _last(node.func)
-        if called == "join" and isinstance(node.func, ast.Attribute):
+        if (called == "join" and isinstance(node.func, ast.Attribute)) or called == "min":
             self.take(node.args[0])
         elif called in ("format", "rstrip", "get") and isinstance(node.func, ast.Attribute):
             self.take(node.func.value)

@@ -25,7 +25,6 @@ interface Template {
 }
 
 const FEW = 8;
-const STRONG = 12;
 const KEPT = 2000;
 /** A word that is no name. */
 const ENGLISH = /(?<![A-Za-z])[a-z]{2}/;
@@ -33,6 +32,8 @@ const CONDITIONS = [" if {0}", " with {0}"];
 
 export class Matcher {
   readonly #templates: Template[];
+  readonly #sentences: Template[];
+  readonly #strong: Template[];
   readonly #conditions: Template[];
   readonly #reasons: Template[];
   readonly #words: Map<string, string>;
@@ -40,61 +41,75 @@ export class Matcher {
 
   constructor(catalogue: Catalogue) {
     this.#templates = templatesOf({ ...catalogue.sentences, ...catalogue.validation });
+    this.#sentences = this.#templates.filter((one) => !one.isTail);
+    this.#strong = this.#templates.filter((one) => one.letters >= FEW);
     this.#conditions = this.#templates.filter((one) => CONDITIONS.includes(one.key));
     this.#reasons = templatesOf(catalogue.reasons);
     this.#words = new Map(Object.entries(catalogue.words));
+    for (const [key, to] of Object.entries(catalogue.sentences)) if (!/^[ ,;]|\{\d/.test(key)) this.#words.set(spelt(key), to);
   }
 
   sentence(text: string): string {
-    const known = this.#said.get(text);
-    if (known !== undefined) return known;
-    if (this.#said.size >= KEPT) this.#said.clear();
-    const found = this.#whole(text) ?? this.#pieces(text, " ", /(?<=[.!?]) /, "") ?? this.#pieces(text, "; ", /; /, "；") ?? this.#named(text) ?? text;
-    this.#said.set(text, found);
-    return found;
+    return this.#once(`s ${text}`, () => this.#whole(text, true) ?? this.#joined(text, true) ?? this.#whole(text, false) ?? this.#joined(text, false) ?? text);
   }
 
   reason(text: string): string {
     const [, said = text, more = ""] = /^([^:]+)(: .+)?$/s.exec(text) ?? [];
-    const found = this.#best(this.#reasons, said);
+    const found = this.#best(this.#reasons, said, false);
     return found === null ? text : found + more.replace(": ", "：");
   }
 
   /** Words of ours inside a sentence: one of the glossary, an amount, a list, a part of a sentence. */
   words(text: string): string {
-    const value = text.trim();
-    if (value === "") return "";
-    return (
-      this.#word(value) ??
-      this.#amount(value) ??
-      this.#best(this.#conditions, value) ??
-      this.#best(this.#templates, value, (one) => one.letters >= STRONG) ??
-      this.#list(value, "; ", "；") ??
-      this.#best(this.#templates, value) ??
-      changed(value, this.sentence(value)) ??
-      this.#list(value, ", ", "、") ??
-      this.#list(value, " and ", "和") ??
-      this.#list(value, " or ", "或") ??
-      this.#kindAndCode(value) ??
-      text
-    );
+    return this.#once(`w ${text}`, () => {
+      const value = text.trim();
+      return (
+        this.#word(value) ??
+        this.#amount(value) ??
+        this.#list(value, "; ", "；") ??
+        this.#best(this.#conditions, text, false) ??
+        this.#best(this.#strong, text, true) ??
+        this.#list(value, ", ", "、") ??
+        this.#list(value, " and ", "和") ??
+        this.#list(value, " or ", "或") ??
+        this.#best(this.#templates, text, true) ??
+        changed(value, this.sentence(value)) ??
+        this.#kindAndCode(value) ??
+        this.#best(this.#templates, text, false) ??
+        value
+      );
+    });
   }
 
-  #whole(text: string): string | null {
-    const said = this.#word(text);
-    if (said !== null && text.includes(" ")) return said;
-    return this.#best(this.#templates, text, (one) => !one.isTail, true);
+  #once(key: string, say: () => string): string {
+    const known = this.#said.get(key);
+    if (known !== undefined) return known;
+    if (this.#said.size >= KEPT) this.#said.clear();
+    const said = say();
+    this.#said.set(key, said);
+    return said;
   }
 
-  #best(templates: Template[], text: string, may: (one: Template) => boolean = () => true, isCareful = false): string | null {
+  /** The sentence as one; `inFull`: no word of it stays English. */
+  #whole(text: string, inFull: boolean): string | null {
+    const said = text.includes(" ") ? this.#word(text) : null;
+    return said ?? this.#best(this.#sentences, text, inFull, true);
+  }
+
+  /** Several in a row, or what is said of somebody or something. */
+  #joined(text: string, isAll: boolean): string | null {
+    return this.#pieces(text, " ", /(?<=[.!?]) /, "", isAll) ?? this.#pieces(text, "; ", /; /, "；", isAll) ?? this.#named(text);
+  }
+
+  #best(templates: Template[], text: string, inFull: boolean, isAlone = false): string | null {
     const small = text.toLowerCase();
     for (const one of templates) {
-      if (!may(one) || !small.includes(one.mark)) continue;
+      if (!small.includes(one.mark)) continue;
       one.pattern ??= patternOf(one);
       const match = one.pattern.exec(text);
       if (!match) continue;
-      const said = this.#filled(one, match.slice(1), isCareful && one.isWeak);
-      if (said !== null) return said;
+      const said = this.#filled(one, match.slice(1), isAlone && one.isWeak);
+      if (said !== null && !(inFull && ENGLISH.test(said))) return said;
     }
     return null;
   }
@@ -105,16 +120,15 @@ export class Matcher {
     const head = one.isTail ? this.words(values.shift() ?? "") : "";
     const said = one.to.replace(/\{(\d+)\}|<(\d+)>/g, (_, plain: string | undefined, ours: string | undefined) => {
       if (plain !== undefined) return values[Number(plain)] ?? "";
-      const value = values[Number(ours)] ?? "";
-      const words = this.words(value);
+      const words = this.words(values[Number(ours)] ?? "");
       translates += 1;
       if (ENGLISH.test(words)) isUnderstood = false;
       return `\ue000${words}\ue000`;
     });
-    return isCareful && values.length > 0 && (translates === 0 || !isUnderstood) ? null : head + joined(said);
+    return isCareful && values.length > 0 && (translates === 0 || !isUnderstood) ? null : spaced(`${head}\ue000${said}`);
   }
 
-  #pieces(text: string, glue: string, cut: RegExp, join: string): string | null {
+  #pieces(text: string, glue: string, cut: RegExp, join: string, isAll: boolean): string | null {
     const pieces = text.split(cut);
     if (pieces.length < 2) return null;
     const said: { text: string; isOurs: boolean }[] = [];
@@ -123,12 +137,12 @@ export class Matcher {
       let found: string | null = null;
       for (; end > at && found === null; end -= 1) {
         const part = pieces.slice(at, end).join(glue);
-        found = end - at === pieces.length ? null : (this.#whole(part) ?? this.#named(part));
+        found = end - at === pieces.length ? null : (this.#whole(part, true) ?? this.#named(part) ?? this.#whole(part, false));
       }
       at = found === null ? at + 1 : end + 1;
       said.push({ text: found ?? pieces[at - 1] ?? "", isOurs: found !== null });
     }
-    if (!said.some((one) => one.isOurs)) return null;
+    if (!(isAll ? said.every((one) => one.isOurs) : said.some((one) => one.isOurs))) return null;
     return said.map((one, n) => (n === 0 ? one.text : (said[n - 1]?.isOurs ? join : glue) + one.text)).join("");
   }
 
@@ -137,12 +151,12 @@ export class Matcher {
     const match = /^([^:;]{1,80}: |\S*\d\S* )(.+?)(\.?)$/s.exec(text);
     if (!match) return null;
     const [, name = "", rest = "", stop = ""] = match;
-    const said = this.#whole(rest + stop) ?? (stop ? this.#whole(rest) : null);
+    const said = this.#whole(rest + stop, true) ?? this.#whole(rest, true) ?? (name.endsWith(": ") ? this.#whole(rest, false) : null);
     return said ? `${name.replace(/: $/, "：")}${said}${stop && !said.endsWith("。") ? "。" : ""}` : null;
   }
 
   #word(value: string): string | null {
-    return this.#words.get(value.toLowerCase().replaceAll("_", " ")) ?? null;
+    return this.#words.get(spelt(value)) ?? null;
   }
 
   #amount(value: string): string | null {
@@ -155,8 +169,7 @@ export class Matcher {
     if (!value.includes(glue)) return null;
     const parts = value.split(glue);
     const said = parts.map((part) => this.words(part));
-    const isOurs = (part: string, n: number) => part !== parts[n];
-    return (glue === "; " ? said.some(isOurs) : said.every(isOurs)) ? said.join(join) : null;
+    return said.every((part, n) => part !== parts[n]) ? spaced(said.join(`\ue000${join}\ue000`)) : null;
   }
 
   /** "pallet 340123450000000015" */
@@ -167,8 +180,16 @@ export class Matcher {
   }
 }
 
-/** A blank parts Chinese from codes and figures, not from Chinese. */
-const joined = (said: string): string => said.replace(/(?<=\p{Script=Han}) \ue000(?=\p{Script=Han})|(?<=\p{Script=Han})\ue000 (?=\p{Script=Han})/gu, "").replaceAll("\ue000", "");
+/** A blank parts Chinese from codes and figures, and not from Chinese. */
+function spaced(said: string): string {
+  return said
+    .replace(/(?<=\p{Script=Han}|[（），。；：]) \ue000(?=\p{Script=Han}|[（），。；：])/gu, "")
+    .replace(/(?<=\p{Script=Han}|[（），。；：])\ue000 (?=\p{Script=Han}|[（），。；：])/gu, "")
+    .replace(/(?<=\p{Script=Han})\ue000(?=[A-Za-z0-9])|(?<=[A-Za-z0-9)])\ue000(?=\p{Script=Han})/gu, " ")
+    .replaceAll("\ue000", "");
+}
+
+const spelt = (value: string): string => value.toLowerCase().replaceAll("_", " ");
 
 const changed = (before: string, after: string): string | null => (after === before ? null : after);
 
@@ -188,20 +209,25 @@ function templatesOf(entries: Record<string, string>): Template[] {
   return all.sort((a, b) => b.letters - a.letters);
 }
 
-/**
- * A value has at least one character, but where it follows another value or a sign it may be missing. One that stays as it
- * came holds no further sentence, and before a measure it is a number.
- */
+const MEASURE = /^ (s|m|g|kg|km|min|h|minute)\b/;
+const NO_FURTHER_SENTENCE = "(?:(?!(?<=\\w\\w|\\d|\\))[.!?] [A-Z]|; ).)";
+
 function patternOf({ key, to, isTail }: Template): RegExp {
   const source = key
     .replace(/[.*+?^$()|[\]\\]/g, "\\$&")
     .replace(/^[a-z]/i, (first) => `[${first.toLowerCase()}${first.toUpperCase()}]`)
-    .replace(/\{(\d+)\}/g, (_, n: string, at: number, all: string) => {
-      if (MEASURE.test(all.slice(at + n.length + 2))) return "([-+]?[\\d.,]+)";
-      const one = to.includes(`<${n}>`) ? "." : "(?:(?!(?<=\\w\\w|\\d)[.!?] [A-Z]).)";
-      return at === 0 || all[at - 1] === " " ? `(${one}+?)` : `(${one}*?)`;
-    });
-  return new RegExp(`^${isTail ? "(.+?)" : ""}${source}$`, "s");
+    .replace(/\{(\d+)\}/g, (blank, n: string, at: number, all: string) => valueOf(all.slice(0, at), all.slice(at + blank.length), to, n));
+  return new RegExp(`^${isTail ? "(.*?)" : " ?"}${source} ?$`, "s");
 }
 
-const MEASURE = /^ (s|m|g|kg|km|min|h|minute)\b/;
+/** What may stand in a blank, by what stands around it. */
+function valueOf(before: string, after: string, to: string, n: string): string {
+  const isPlain = to.includes(`{${n}}`);
+  const isOurs = to.includes(`<${n}>`);
+  if (!isPlain && !isOurs) return "([a-z]{0,2})"; // the ending of a plural
+  if (MEASURE.test(after)) return "([-+]?[\\d.,]+)";
+  if (isOurs && before === "" && !/[.,;:]/.test(after)) return "(\\d\\S*(?: \\S+){0,3}?)"; // "12 min" late
+  const one = isPlain ? NO_FURTHER_SENTENCE : ".";
+  if (before !== "" && !before.endsWith(" ")) return `(${one}*?)`; // may be missing
+  return isPlain ? `((?!an? )${one}+?)` : `(${one}+?)`;
+}
