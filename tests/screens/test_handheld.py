@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -545,3 +546,22 @@ def test_the_handheld_speaks_chinese(worker: Handheld, conn: Conn, warehouse: Wa
     words = w.page.inner_text("main")
     assert "handheld:" not in words
     eventually(lambda: bool(w.page.evaluate("document.documentElement.lang === 'zh-CN'")))
+
+
+def test_a_refusal_is_chinese_to_the_last_word(worker: Handheld, conn: Conn, warehouse: Warehouse) -> None:
+    put_stock(conn, warehouse, "TEA-250", "A-01-1", "10")
+    accept(conn, warehouse, ("TEA-250", "4"))
+    w = worker
+    w.press("language")
+    w.open("pick")
+    w.scan("A-01-2", tone="bad")
+    w.page.get_by_test_id("answer").wait_for(state="hidden")
+    w.says("verdict", "请到 A-01-1；这是 A-01-2。")
+    fits(w, "zh-refused-place")
+    w.scan("A-01-1")
+    w.scan("0" * 14, tone="bad")
+    w.page.get_by_test_id("answer").wait_for(state="hidden")
+    fits(w, "zh-refused-code")
+    sentence = w.text("verdict")
+    assert re.search("[\u4e00-\u9fff]", sentence)
+    assert re.findall("[A-Za-z]{2,}", sentence.replace("TEA-250", "")) == []
