@@ -214,7 +214,9 @@ class _Walk:
             case ast.BoolOp():
                 for each in node.values:
                     self.take(each)
-            case ast.BinOp(left=ast.Constant(value=str(text)), op=ast.Add(), right=ast.Call(func=ast.Name("str"))):
+            case ast.BinOp(
+                left=ast.Constant(value=str(text)), op=ast.Add(), right=ast.Call(func=ast.Name("str"))
+            ):
                 self._keep(node, text + "{0}")
             case ast.BinOp(op=ast.Add()):
                 self.take(node.left)
@@ -229,8 +231,8 @@ class _Walk:
                     self.take(each)
             case ast.ListComp() | ast.GeneratorExp():
                 self.take(node.elt)
-                for each in node.generators:
-                    self.take(each.iter if isinstance(each.iter, ast.Name) else None)
+                for generator in node.generators:
+                    self.take(generator.iter if isinstance(generator.iter, ast.Name) else None)
             case ast.Starred() | ast.Subscript():
                 self.take(node.value)
             case ast.Name():

@@ -1,7 +1,7 @@
 // Finds the template that made a sentence, and fills its translation. `{0}` in a template is a value that stays as it
 // came (a code, a number, a name); where the translation says `<0>` the value is made of words of ours and is translated,
 // too. A template that begins with a blank or a comma is a tail: it follows something else (", of which {0} are reserved").
-// The template with the most literal letters that fits is meant.
+// Meant is the template with the most letters of its own whose values are understood; else the first that fits.
 export interface Catalogue {
   sentences: Record<string, string>;
   /** Validation sentences of the framework. */
@@ -26,6 +26,8 @@ interface Template {
 
 const FEW = 8;
 const KEPT = 2000;
+/** No sentence of ours is longer; a server's page of HTML is not searched. */
+const LONGEST = 600;
 /** A word that is no name. */
 const ENGLISH = /(?<![A-Za-z])[a-z]{2}/;
 const CONDITIONS = [" if {0}", " with {0}"];
@@ -82,6 +84,7 @@ export class Matcher {
   }
 
   #once(key: string, say: () => string): string {
+    if (key.length > LONGEST) return key.slice(2);
     const known = this.#said.get(key);
     if (known !== undefined) return known;
     if (this.#said.size >= KEPT) this.#said.clear();

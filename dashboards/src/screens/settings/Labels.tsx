@@ -16,7 +16,7 @@ import { Time } from "@/components/Time";
 import { EmptyState, ErrorState, LiveView } from "@/components/views";
 import { labelsQuery, printersQuery, printLabel, putPrinter, reprint, zplQuery, type Label, type LabelKind, type PrintRequest } from "@/data/labels";
 import { useList } from "@/data/queries";
-import { sentence } from "@/i18n/sentences";
+import { sentence, words } from "@/i18n/sentences";
 import classes from "./Settings.module.css";
 
 const KINDS: LabelKind[] = ["sscc", "item", "location", "packing_list"];
@@ -40,7 +40,7 @@ export default function Labels() {
   });
   const columns: Column<Label>[] = [
     { key: "kind", header: t("common:field.kind"), cell: (label) => t(`label.kind.${label.kind}`) },
-    { key: "title", header: t("label.what"), grow: true, cell: (label) => <strong style={{ fontWeight: 560 }}>{label.title}</strong> },
+    { key: "title", header: t("label.what"), grow: true, cell: (label) => <strong style={{ fontWeight: 560 }}>{words(label.title)}</strong> },
     { key: "printer", header: t("label.printer"), cell: (label) => label.printer ?? <span className="soft">–</span> },
     { key: "copies", header: t("label.copies"), align: "right", cell: (label) => label.copies },
     { key: "printed", header: t("label.printed"), cell: (label) => <Time at={label.printed_at} age /> },
