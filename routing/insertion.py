@@ -135,14 +135,15 @@ def what_would_it_take(
     clock: Callable[[int], str] | None = None,
     name: Callable[[str], str] = str,
     units: Sequence[str] = (),
+    able: Callable[[Sequence[str]], str] = lambda skills: f"it can do {', '.join(skills)}",
 ) -> list[Way]:
     """The nearest ways to fit a job in, the easiest first; one where it fits, none where no road leads to it.
 
     `clock` says a time of the problem (otherwise hours from its zero), `name` a vehicle or visit id, `units` what a load
-    dimension counts ("g" is said in kg)."""
+    dimension counts ("g" is said in kg), `able` what a vehicle with these skills could."""
     board = _Board(Known(problem), plan, job_id)
     tried = list(board.tried())
-    said = _Sayer(job_id, clock or _hours, name, units)
+    said = _Sayer(job_id, clock or _hours, name, units, able)
     fits = [t.slot for t in tried if t.slot.feasible]
     if fits:
         slot = min(fits, key=lambda s: (s.extra_cost, s.extra_m, s.extra_s))
@@ -175,6 +176,7 @@ class _Sayer:
     clock: Callable[[int], str]
     name: Callable[[str], str]
     units: Sequence[str]
+    able: Callable[[Sequence[str]], str]
 
     def way(self, slot: Slot, start: int, needs: tuple[Need, ...]) -> Way:
         conditions = [said for n in needs if (said := self._if(n))]
@@ -193,7 +195,7 @@ class _Sayer:
             "longer_time": f"the route may take {_minutes(need.amount)} longer",
             "longer_way": f"the route may be {need.amount / 1000:.1f} km longer",
             "more_stops": f"the route may have {need.amount} more stop{'s' if need.amount > 1 else ''}",
-            "skill": f"it can do {', '.join(need.skills)}",
+            "skill": self.able(need.skills),
             "allowed": "it may be served by this vehicle",
             "no_break": "the driver goes without the rest",
         }

@@ -4,6 +4,7 @@ Planning (jobs, plans, the board, release) and the road (loading, positions, pro
 migration 0070. Routing itself is pure and stands in `routing`.
 """
 
+from backend.dispatch.goods import refuse_unable
 from backend.dispatch.on_the_road import (
     delivered_by_van,
     on_loading_changed,
@@ -25,6 +26,7 @@ __all__ = [
     "on_position",
     "on_shipment_departed",
     "refuse_other_than_its_route",
+    "refuse_unable",
     "refuse_unreleased",
     "verify",
 ]

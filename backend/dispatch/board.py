@@ -34,6 +34,7 @@ class Vehicle:
     max_weight_g: int
     max_volume_ml: int
     max_cartons: int
+    skills: list[str]
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,7 @@ def waiting_jobs(conn: Conn, site_id: UUID, until: datetime) -> list[Job]:
 _ROUTE = """
     select r.id, r.number, r.state, r.day, r.locked, r.version, r.depot_id, r.shipment_id, r.starts_at, r.ends_at, r.distance_m,
            r.drive_s, r.geometry, r.estimated, r.late_s, r.eta_back_at, r.released_at, r.departed_at,
-           v.id as v_id, p.code as v_code, v.plate, v.max_weight_g, v.max_volume_ml, v.max_cartons,
+           v.id as v_id, p.code as v_code, v.plate, v.max_weight_g, v.max_volume_ml, v.max_cartons, v.skills,
            s.id as s_id, s.driver_id, u.name as driver_name, s.starts_at as s_starts_at, s.ends_at as s_ends_at, s.break_s,
            s.break_from, s.break_until, s.cancelled_at, s.version as s_version
     from delivery_route r join delivery_vehicle v on v.site_id = r.site_id and v.id = r.vehicle_id join place p on p.id = v.id
@@ -246,7 +247,7 @@ def _route(h: dict[str, Any], stops: list[Stop]) -> Route:
     driver = Driver(h["driver_id"], h["driver_name"]) if h["driver_id"] else None
     return Route(
         h["id"], h["number"], h["state"], h["day"], h["locked"], h["version"], h["depot_id"], h["shipment_id"],
-        Vehicle(h["v_id"], h["v_code"], h["plate"], h["max_weight_g"], h["max_volume_ml"], h["max_cartons"]),
+        Vehicle(h["v_id"], h["v_code"], h["plate"], h["max_weight_g"], h["max_volume_ml"], h["max_cartons"], h["skills"]),
         driver,
         Shift(
             h["s_id"], h["v_id"], h["v_code"], h["driver_id"], h["driver_name"], h["s_starts_at"], h["s_ends_at"],

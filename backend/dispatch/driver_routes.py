@@ -33,6 +33,8 @@ Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]+$
 Lat = Annotated[float, Field(ge=-90, le=90)]
 Lon = Annotated[float, Field(ge=-180, le=180)]
 
+GOODS = "Beside ambient goods: chilled, frozen, hazard"
+
 RouteState = Literal[
     "draft", "released", "loading", "under_way", "back", "finished", "cancelled", "broken_down"
 ]
@@ -124,6 +126,7 @@ class DriverCarton(Out):
     carton_id: UUID
     sscc: str
     weight_g: int | None
+    goods: list[str] = Field(description=GOODS)
     where: Literal["at_depot", "loaded", "aboard", "delivered", "partly_delivered", "returned"]
     aboard_of: UUID | None = Field(description="The route whose van has it, where that is not this one")
     contents: list[DriverContent]
@@ -146,6 +149,9 @@ class DriverJob(Out):
     window_until: datetime
     service_s: int
     weight_g: int
+    skills: list[str] = Field(
+        description="What its vehicle must list: chilled, frozen, hazard, or free words"
+    )
     proof_id: UUID | None
     outcome: Outcome | None
     cartons: list[DriverCarton]
@@ -273,6 +279,7 @@ class ManifestCarton(Out):
     order_number: str
     customer_name: str
     weight_g: int | None
+    goods: list[str] = Field(description=GOODS)
     place_code: str | None
     state: str
     loaded_at: datetime | None
@@ -725,6 +732,7 @@ class Tracking(Out):
     outcome: Outcome | None
     outcome_at: datetime | None
     expires_at: datetime | None
+    time_zone: str = Field(description="Of the site: the times at the customer's door are told in it")
 
 
 @open_router.get("/tracking/{token}", response_model=Tracking)

@@ -16,6 +16,7 @@ from psycopg.rows import class_row
 from backend.context import Context
 from backend.db import Conn
 from backend.dispatch.events import note
+from backend.dispatch.goods import OF_CARTON
 from backend.dispatch.locate import Located, on_the_map
 from backend.errors import ChangedMeanwhile, Conflict, Invalid, NotFound, register
 
@@ -72,6 +73,7 @@ class JobCarton:
     sscc: str
     state: str
     weight_g: int | None
+    goods: list[str]
     place_code: str | None
 
 
@@ -157,10 +159,10 @@ def _escaped(q: str) -> str:
 def cartons_of(conn: Conn, site_id: UUID, job_id: UUID) -> list[JobCarton]:
     with conn.cursor(row_factory=class_row(JobCarton)) as cur:
         return cur.execute(
-            """select c.id as carton_id, lp.code as sscc, c.state, c.weight_g::bigint as weight_g, p.code as place_code
+            f"""select c.id as carton_id, lp.code as sscc, c.state, c.weight_g::bigint as weight_g, {OF_CARTON} as goods, p.code as place_code
                from delivery_job_carton x join carton c on c.site_id = x.site_id and c.id = x.carton_id
                     join license_plate lp on lp.id = c.id left join place p on p.id = lp.place_id
-               where x.site_id = %s and x.job_id = %s order by c.position""",
+               where x.site_id = %s and x.job_id = %s order by c.position""".encode(),
             [site_id, job_id],
         ).fetchall()
 

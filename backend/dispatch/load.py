@@ -13,6 +13,7 @@ from backend.context import Context
 from backend.db import Conn
 from backend.dispatch import on_the_road as road
 from backend.dispatch.events import note
+from backend.dispatch.goods import OF_CARTON
 from backend.errors import Conflict, Forbidden, Invalid
 
 
@@ -27,6 +28,7 @@ class ManifestCarton:
     order_number: str
     customer_name: str
     weight_g: int | None
+    goods: list[str]
     place_code: str | None
     state: str
     loaded_at: datetime | None
@@ -67,9 +69,9 @@ def manifest(conn: Conn, site_id: UUID, route_id: UUID) -> Manifest:
     r = road.route(conn, site_id, route_id)
     with conn.cursor(row_factory=class_row(ManifestCarton)) as cur:
         cartons = cur.execute(
-            """select (row_number() over (order by s.position desc, c.position desc))::int as loading_order, s.id as stop_id,
+            f"""select (row_number() over (order by s.position desc, c.position desc))::int as loading_order, s.id as stop_id,
                       s.position as stop_position, j.id as job_id, c.id as carton_id, lp.code as sscc, o.number as order_number,
-                      j.customer_name, c.weight_g::int as weight_g, p.code as place_code, c.state, l.loaded_at, l.loaded_by
+                      j.customer_name, c.weight_g::int as weight_g, {OF_CARTON} as goods, p.code as place_code, c.state, l.loaded_at, l.loaded_by
                from delivery_stop s join delivery_job j on j.site_id = s.site_id and j.id = s.job_id and j.goods_on_route_id is null
                     join delivery_job_carton x on x.site_id = s.site_id and x.job_id = j.id
                     join carton c on c.site_id = x.site_id and c.id = x.carton_id
@@ -78,7 +80,7 @@ def manifest(conn: Conn, site_id: UUID, route_id: UUID) -> Manifest:
                     left join shipment_carton l on l.site_id = c.site_id and l.carton_id = c.id and l.shipment_id = %s
                          and l.unloaded_at is null
                where s.site_id = %s and s.route_id = %s and s.kind = 'delivery' and s.state <> 'skipped'
-               order by loading_order""",
+               order by loading_order""".encode(),
             [r.shipment_id, site_id, route_id],
         ).fetchall()
     door = conn.execute(

@@ -16,7 +16,7 @@ import routing
 from backend.context import Context
 from backend.db import Conn
 from backend.dispatch import board as boards
-from backend.dispatch import jobs, shifts, timetable
+from backend.dispatch import goods, jobs, shifts, timetable
 from backend.dispatch.board import Route
 from backend.dispatch.board import Stop as BoardStop
 from backend.dispatch.days import day_of
@@ -279,13 +279,16 @@ def worse(s: Situation, before: dict[str, Timed], after: dict[str, Timed]) -> li
         ]
     told = {b.kind for b in found} | set(ANYWAY) | {"no_road"}
     plan = Plan(tuple(t.route for t in after.values()), (), s.cost(t.route for t in after.values()))
-    had = {(v.kind, v.vehicle) for v in routing.check(s.problem, _plan_of(s, before))}
+    had = {(v.kind, v.vehicle, v.visit) for v in routing.check(s.problem, _plan_of(s, before))}
     for v in routing.check(s.problem, plan):
         if v.kind == "over_capacity":
             if not _lighter(s, before, after, v.vehicle):
                 found.append(Broken(v.kind, _too_much_words(s, v.vehicle or "", after)))
-        elif v.kind not in told and v.kind != "not_visited" and (v.kind, v.vehicle) not in had:
-            found.append(Broken(v.kind, f"{v.vehicle or 'The plan'}: {v.detail}."))
+        elif v.kind not in told and v.kind != "not_visited" and (v.kind, v.vehicle, v.visit) not in had:
+            if v.kind == "missing_skill" and v.vehicle in s.vans and v.visit in s.jobs:
+                found.append(unable(s, v.vehicle, s.jobs[v.visit]))
+            else:
+                found.append(Broken(v.kind, f"{v.vehicle or 'The plan'}: {v.detail}."))
     return list(dict.fromkeys(found))
 
 
@@ -334,6 +337,12 @@ def _too_much_words(s: Situation, label: str, after: dict[str, Timed]) -> str:
         if c > m
     ]  # fmt: skip
     return f"{label} would carry {' and '.join(words) or 'more than it can'}."
+
+
+def unable(s: Situation, label: str, job: Job) -> Broken:
+    """The van does not list what the delivery needs."""
+    missing = set(job.skills) - set(s.vans[label].vehicle.skills)
+    return Broken("missing_skill", f"{goods.cannot(label, missing)}, and {_name(s, job.number)} needs that.")
 
 
 def late_words(s: Situation, number: str, late_s: int) -> str:
@@ -410,13 +419,26 @@ def job_changed(conn: Conn, ctx: Context, job: Job) -> None:
     s = _situation(conn, ctx, route.day, [route], [])
     label = label_of(s, route)
     timed = s.timed(label, s.sequence(label))
+    if missing := set(job.skills) - set(s.vans[label].vehicle.skills):
+        _take_off_again(
+            conn,
+            ctx,
+            job,
+            "no_vehicle_allowed",
+            f"It needs {goods.needs(job.skills)}; {goods.cannot(label, missing)}.",
+        )
+        return
     if any(c > m for c, m in zip(_carried(s, timed), s.vehicle(label).capacity, strict=True)):
-        take_off(conn, ctx, job)
         reason = f"With what was packed since, {_too_much_words(s, label, {label: timed})}"
-        timetable.to_tray(conn, ctx, [job.id], "no_capacity_left", reason)
-        note(conn, ctx, "moved_by_itself", f"to the tray: {reason}", route_id=route.id, job_id=job.id)
+        _take_off_again(conn, ctx, job, "no_capacity_left", reason)
         return
     _write(conn, ctx, s, {label: timed})
+
+
+def _take_off_again(conn: Conn, ctx: Context, job: Job, reason: str, detail: str) -> None:
+    take_off(conn, ctx, job)
+    timetable.to_tray(conn, ctx, [job.id], reason, detail)
+    note(conn, ctx, "moved_by_itself", f"to the tray: {detail}", route_id=job.route_id, job_id=job.id)
 
 
 def _drop_stops(conn: Conn, ctx: Context, job: Job, route: Route) -> None:

@@ -19,7 +19,7 @@ from psycopg.rows import class_row
 from backend import ledger, telemetry
 from backend.context import Context
 from backend.db import Conn
-from backend.dispatch import etas, tracking
+from backend.dispatch import etas, goods, tracking
 from backend.dispatch.events import note
 from backend.errors import Conflict, Invalid, NotFound, register
 from backend.ids import new_id
@@ -504,7 +504,7 @@ def another_job(
 
 
 def weigh(conn: Conn, ctx: Context, job_id: UUID) -> None:
-    """Weight from its cartons; volume in the same proportion."""
+    """Weight and what its vehicle must be for, from its cartons; volume in the weight's proportion."""
     conn.execute(
         """update delivery_job j set weight_g = w.grams, version = version + 1,
                   volume_ml = case when j.weight_g > 0 then ceil(j.volume_ml * w.grams / j.weight_g::numeric) else j.volume_ml end
@@ -513,6 +513,7 @@ def weigh(conn: Conn, ctx: Context, job_id: UUID) -> None:
            where j.site_id = %s and j.id = %s""",
         [ctx.site_id, job_id, ctx.site_id, job_id],
     )
+    goods.read_needs(conn, ctx, job_id)
 
 
 def _out_for_delivery(conn: Conn, ctx: Context, r: RoadRoute, s: RoadStop) -> None:

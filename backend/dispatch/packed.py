@@ -1,7 +1,8 @@
 """Packed orders become delivery jobs by themselves, in the transaction that closed their last carton.
 
 Weight is what the scale said (else what the contents should weigh); volume is the items' own, and where an item has none
-5 ml a gram, with a seventh more for the air in the carton. Cartons that are packed later (a backorder that arrived) join
+5 ml a gram, with a seventh more for the air in the carton. What only some vehicles may carry is read from the contents, too
+(`goods`). Cartons that are packed later (a backorder that arrived) join
 the order's job while it is not released, and are a further job after that. Orders that are fetched, or go with a carrier, are left alone.
 """
 
@@ -18,7 +19,7 @@ from psycopg.rows import class_row
 from backend import orders
 from backend.context import Context
 from backend.db import Conn
-from backend.dispatch import jobs
+from backend.dispatch import goods, jobs
 from backend.dispatch.events import note
 from backend.dispatch.jobs import Job
 from backend.dispatch.locate import address_of, locate
@@ -159,6 +160,7 @@ def _put(conn: Conn, ctx: Context, job_id: UUID, cartons: Sequence[_Carton]) -> 
         "insert into delivery_job_carton (site_id, job_id, carton_id) select %s, %s, unnest(%s::uuid[])",
         [ctx.site_id, job_id, [c.id for c in cartons]],
     )
+    goods.read_needs(conn, ctx, job_id)
 
 
 def _partner_address(conn: Conn, partner_id: UUID) -> str:

@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 import routing
 from backend.context import Context
 from backend.db import Conn
-from backend.dispatch import planning, timetable
+from backend.dispatch import goods, planning, timetable
 from backend.dispatch.jobs import Job
 from backend.dispatch.planning import Plan, Scope
 from backend.dispatch.situation import CENT, Situation, bound_to, situation, with_bonds
@@ -335,6 +335,8 @@ def _plainly(s: Situation, u: Unserved) -> str:
     job = s.jobs[u.id]
     if u.reason == "too_heavy":
         return _too_heavy(s, job)
+    if u.reason == "no_vehicle_allowed" and (said := _nobody_able(s, job)):
+        return said
     if u.reason == "window_too_short" and job.window_until < s.now:
         until = job.window_until.astimezone(s.zero.tzinfo)
         return f"Its window ended on {until:%d %B at %H:%M}; agree on another with the customer."
@@ -351,16 +353,28 @@ def _plainly(s: Situation, u: Unserved) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _nobody_able(s: Situation, job: Job) -> str | None:
+    """None where it is not the goods that leave no vehicle."""
+    lists = [set(van.vehicle.skills) for van in s.vans.values()]
+    if any(set(job.skills) <= has for has in lists):
+        return None
+    return (
+        f"It needs {goods.needs(job.skills)}; none that is free on this day has that. "
+        "Make a shift for one that has, or say in the settings which vehicle can."
+    )
+
+
 def _too_heavy(s: Situation, job: Job) -> str:
+    able = [v for v in s.problem.vehicles if frozenset(job.skills) <= v.skills] or list(s.problem.vehicles)
     needs = (job.weight_g, job.volume_ml, job.cartons)
     words_ = []
     for need, (unit, per), most in zip(
-        needs, UNITS, zip(*(v.capacity for v in s.problem.vehicles), strict=True), strict=True
+        needs, UNITS, zip(*(v.capacity for v in able), strict=True), strict=True
     ):
         if need > max(most):
-            largest = s.problem.vehicles[most.index(max(most))].id
+            largest = able[most.index(max(most))].id
             words_.append(
-                f"{need / per:.1f} {unit}, and {largest}, the largest free vehicle, carries {max(most) / per:.1f} {unit}"
+                f"{need / per:.1f} {unit}, and {largest}, the largest free vehicle for it, carries {max(most) / per:.1f} {unit}"
             )
     said = "; ".join(words_) or "more than any one vehicle carries in weight, volume and cartons together"
     return f"It has {said}. Send it in parts, or with a larger vehicle."

@@ -206,6 +206,7 @@ def _shift_base(van: Van) -> dict[str, Any]:
     return {
         "code": van.label,
         "shift_version": van.shift.version,
+        "carries": sorted(van.vehicle.skills),
         "route": str(r.id) if r else None,
         "number": r.number if r else None,
         "state": r.state if r else None,
@@ -218,7 +219,7 @@ def _shift_base(van: Van) -> dict[str, Any]:
 def _job_base(j: Job) -> dict[str, Any]:
     return {
         "number": j.number, "customer": j.customer_name, "lat": j.lat, "lon": j.lon, "from": j.window_from.isoformat(),
-        "until": j.window_until.isoformat(), "service_s": j.service_s, "load": [j.weight_g, j.volume_ml, j.cartons],
+        "until": j.window_until.isoformat(), "service_s": j.service_s, "load": [j.weight_g, j.volume_ml, j.cartons], "needs": sorted(j.skills),
         "goods_on": str(j.goods_on_route_id),
     }  # fmt: skip
 

@@ -10,7 +10,7 @@ from backend import orders, shipping
 from backend.context import Context
 from backend.db import Conn
 from backend.dispatch import board as boards
-from backend.dispatch import moves, timetable
+from backend.dispatch import goods, moves, timetable, vehicles
 from backend.dispatch.board import Route
 from backend.dispatch.events import note
 from backend.dispatch.jobs import Job
@@ -25,7 +25,7 @@ ROUNDED = timedelta(minutes=5)
 
 
 def release(conn: Conn, ctx: Context, route_id: UUID, version: int, *, door_id: UUID | None = None) -> None:
-    """Raises ChangedMeanwhile, Conflict (nothing on it, an order is elsewhere), NotFound, Unknown (no such door)."""
+    """Raises ChangedMeanwhile, Conflict (nothing on it, an order is elsewhere, goods the vehicle is not for), NotFound, Unknown."""
     route = _held_with_orders(conn, ctx, route_id, version)
     if route.state != "draft":
         raise Conflict(f"{route.number} is {route.state.replace('_', ' ')} already.", state=route.state)
@@ -37,6 +37,7 @@ def release(conn: Conn, ctx: Context, route_id: UUID, version: int, *, door_id: 
         route = boards.route(conn, ctx.site_id, route_id)
         brought = _jobs_of(route)
     at_depot = [j for j in brought if j.goods_on_route_id is None]
+    _check_able(conn, ctx, route, brought)
     _check_free(conn, ctx, route, at_depot)
     shipment_id = None
     if at_depot:
@@ -198,6 +199,17 @@ def _held_with_orders(conn: Conn, ctx: Context, route_id: UUID, version: int) ->
     moves.check_version(route, version)
     moves.check_version(route, seen.version)
     return route
+
+
+def _check_able(conn: Conn, ctx: Context, route: Route, brought: list[Job]) -> None:
+    """The vehicle may have been for these goods when they were planned."""
+    has = set(vehicles.vehicle(conn, ctx.site_id, route.vehicle.id).skills)
+    for job in brought:
+        if missing := set(job.skills) - has:
+            raise Conflict(
+                f"{goods.cannot(route.vehicle.code, missing)}, and {job.number} ({job.customer_name}) needs that. {goods.REMEDY}",
+                field="vehicle", delivery=job.number, missing=sorted(missing),
+            )  # fmt: skip
 
 
 def _check_free(conn: Conn, ctx: Context, route: Route, brought: list[Job]) -> None:

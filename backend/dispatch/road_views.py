@@ -17,6 +17,7 @@ from backend.context import Context
 from backend.db import Conn
 from backend.dispatch import on_the_road as road
 from backend.dispatch.days import bounds, day_of
+from backend.dispatch.goods import OF_CARTON
 from backend.telemetry import TrackPoint
 from routing.geo import Point, straight_m
 
@@ -42,6 +43,7 @@ class CartonView:
     carton_id: UUID
     sscc: str
     weight_g: int | None
+    goods: list[str]
     where: str
     aboard_of: UUID | None
     contents: list[Content]
@@ -65,6 +67,7 @@ class _JobRow:
     window_until: datetime
     service_s: int
     weight_g: int
+    skills: list[str]
     proof_id: UUID | None
     outcome: str | None
 
@@ -76,6 +79,7 @@ class _CartonRow:
     sscc: str
     state: str
     weight_g: int | None
+    goods: list[str]
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,7 @@ def _jobs(conn: Conn, site_id: UUID, ids: Sequence[UUID]) -> list[_JobRow]:
     with conn.cursor(row_factory=class_row(_JobRow)) as cur:
         return cur.execute(
             """select j.id, j.number, j.order_id, o.number as order_number, j.attempt, j.state, j.customer_name, j.phone, j.address,
-                      j.note, j.lat, j.lon, j.window_from, j.window_until, j.service_s, j.weight_g, p.id as proof_id, p.outcome
+                      j.note, j.lat, j.lon, j.window_from, j.window_until, j.service_s, j.weight_g, j.skills, p.id as proof_id, p.outcome
                from delivery_job j join sales_order o on o.site_id = j.site_id and o.id = j.order_id
                     left join delivery_proof p on p.site_id = j.site_id and p.job_id = j.id
                where j.site_id = %s and j.id = any(%s)""",
@@ -202,9 +206,9 @@ def _cartons(conn: Conn, site_id: UUID, job_ids: Sequence[UUID]) -> dict[UUID, l
     """By job, with what is in them: packed, aboard and handed over."""
     with conn.cursor(row_factory=class_row(_CartonRow)) as cur:
         rows = cur.execute(
-            """select x.job_id, c.id as carton_id, lp.code as sscc, c.state, c.weight_g::int as weight_g
+            f"""select x.job_id, c.id as carton_id, lp.code as sscc, c.state, c.weight_g::int as weight_g, {OF_CARTON} as goods
                from delivery_job_carton x join carton c on c.site_id = x.site_id and c.id = x.carton_id
-                    join license_plate lp on lp.id = c.id where x.site_id = %s and x.job_id = any(%s) order by x.job_id, c.position""",
+                    join license_plate lp on lp.id = c.id where x.site_id = %s and x.job_id = any(%s) order by x.job_id, c.position""".encode(),
             [site_id, list(job_ids)],
         ).fetchall()
     contents = _contents(conn, site_id, [r.carton_id for r in rows])
@@ -224,6 +228,7 @@ def _cartons(conn: Conn, site_id: UUID, job_ids: Sequence[UUID]) -> dict[UUID, l
                 r.carton_id,
                 r.sscc,
                 r.weight_g,
+                r.goods,
                 _whereabouts(r.state, mine, handed),
                 next((a.route_id for a in mine if a.quantity > 0), None),
                 [_with_left(c, mine, handed) for c in contents.get(r.carton_id, [])],
@@ -274,6 +279,7 @@ def _of_route(cartons: list[CartonView], route_id: UUID) -> list[CartonView]:
             c.carton_id,
             c.sscc,
             c.weight_g,
+            c.goods,
             c.where,
             None if c.aboard_of == route_id else c.aboard_of,
             c.contents,

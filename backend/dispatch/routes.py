@@ -26,6 +26,7 @@ Version = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Lat = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Lon = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
 Seconds = Annotated[int, Field(ge=0, le=14400)]
+GOODS = "Beside ambient goods: chilled, frozen, hazard"
 Skills = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^\x00]+$")]], Field(max_length=20)
 ]
@@ -135,7 +136,9 @@ class DeliveryVehicle(Out):
     fixed_cost_cents: int
     cost_per_km_cents: int
     cost_per_h_cents: int
-    skills: list[str]
+    skills: list[str] = Field(
+        description="What only it may carry, exactly: chilled, frozen, hazard; and what it has beside, in free words"
+    )
     gps_agent: str | None = Field(description="Code of the edge agent it carries")
     gps_device: str | None
     active: bool
@@ -292,7 +295,9 @@ class DeliveryJob(Out):
     weight_g: int
     volume_ml: int
     cartons: int
-    skills: list[str]
+    skills: list[str] = Field(
+        description="What its vehicle must list: chilled, frozen and hazard as its cartons' contents say, or free words"
+    )
     priority: int
     reason: str | None = Field(
         description="Why it is not planned: too_heavy, no_road, window_too_short, no_vehicle_allowed, no_capacity_left,"
@@ -315,6 +320,7 @@ class DeliveryCarton(Out):
     sscc: str
     state: str
     weight_g: int | None
+    goods: list[str] = Field(description=GOODS)
     place_code: str | None
 
 
@@ -559,6 +565,7 @@ class RouteVehicle(Out):
     max_weight_g: int
     max_volume_ml: int
     max_cartons: int
+    skills: list[str] = Field(description="What only it may carry, and what it has beside")
 
 
 class RouteDriver(Out):

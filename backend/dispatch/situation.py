@@ -353,9 +353,14 @@ def _window(s: Situation, job: Job) -> Window:
 def _job(s: Situation, number: str, at: int) -> words.Job:
     job = s.jobs[number]
     return words.Job(
-        number, at, delivery=demand(job), windows=(_window(s, job),), service_s=job.service_s, skills=frozenset(job.skills),
+        number, at, delivery=demand(job), windows=(_window(s, job),), service_s=job.service_s, skills=_needs(job),
         vehicles=_may_bring(s, job),
     )  # fmt: skip
+
+
+def _needs(job: Job) -> frozenset[str]:
+    """What is aboard its van is brought by it, whatever that lists."""
+    return frozenset() if job.state == "aboard" else frozenset(job.skills)
 
 
 def _may_bring(s: Situation, job: Job) -> frozenset[str] | None:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from backend.context import Context
 from backend.db import Conn
-from backend.dispatch import jobs, moves
+from backend.dispatch import goods, jobs, moves
 from backend.dispatch.board import Route
 from backend.dispatch.days import day_of
 from backend.dispatch.jobs import Job
@@ -78,7 +78,7 @@ def slots(conn: Conn, ctx: Context, job_id: UUID, day: date | None) -> JobSlots:
         return JobSlots(shown, [])
     ways = insertion.what_would_it_take(
         s.problem, plan, job.number, clock=lambda t: f"{s.at(t).astimezone(s.zero.tzinfo):%H:%M}",
-        name=lambda n: s.jobs[n].customer_name if n in s.jobs else n, units=("g", "ml", "cartons"),
+        name=lambda n: s.jobs[n].customer_name if n in s.jobs else n, units=("g", "ml", "cartons"), able=goods.able,
     )  # fmt: skip
     return JobSlots(shown, [f"It {way.sentence}." for way in ways] or ["No road leads there from any route."])
 
@@ -128,7 +128,11 @@ def _shown(s: Situation, job: Job, slot: Slot, before: dict[str, Timed]) -> JobS
     if any(slot.over_load):
         broken.append(Broken("over_capacity", _over_words(slot)))
     told = {"outside_window", "outside_shift", "over_capacity"}
-    broken += [_plain(v, slot.vehicle) for v in slot.violations if v.kind not in told]
+    for v in slot.violations:
+        if v.kind == "missing_skill":
+            broken.append(moves.unable(s, slot.vehicle, job))
+        elif v.kind not in told:
+            broken.append(_plain(v, slot.vehicle))
     return JobSlot(
         van.route.id, _position(s, slot.vehicle, job, stops_before), s.at(slot.arrive_s), slot.extra_m, slot.extra_s,
         round(slot.extra_cost / CENT),
@@ -140,7 +144,6 @@ def _plain(v: Violation, label: str) -> Broken:
     said = {
         "missing_break": f"There would be no time for the break of {label}'s driver.",
         "no_road": "No road leads there.",
-        "missing_skill": f"{label} cannot: it {v.detail}.",
     }
     return Broken(v.kind, said.get(v.kind, f"{label}: {v.detail}."))
 

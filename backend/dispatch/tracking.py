@@ -20,6 +20,7 @@ from psycopg.rows import class_row
 
 from backend.context import Context
 from backend.db import Conn
+from backend.dispatch.days import zone_of
 from backend.errors import Gone, NotFound, TooManyTries
 
 GRACE = timedelta(hours=2)
@@ -172,6 +173,7 @@ def _shown(conn: Conn, job: _Job, now: datetime) -> dict[str, Any]:
         "outcome": job.outcome,
         "outcome_at": job.outcome_at,
         "expires_at": job.expires_at,
+        "time_zone": zone_of(conn, job.site_id).key,
     }
 
 

@@ -1,4 +1,4 @@
-"""Delivery vehicles: a place of kind `vehicle` with what it may carry and what it costs."""
+"""Delivery vehicles: a place of kind `vehicle` with what it may carry (`goods` says which) and what it costs."""
 
 from __future__ import annotations
 

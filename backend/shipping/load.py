@@ -56,6 +56,7 @@ def load(conn: Conn, ctx: Context, shipment_id: UUID, code: str, door: str | Non
     if c.state != "closed":
         raise Conflict(f"Carton {c.sscc} is {c.state}; it has to be packed and closed first.", field="code")
     dispatch.refuse_unreleased(conn, ctx.site_id, c.id)
+    dispatch.refuse_unable(conn, ctx.site_id, c.id)
     s = _at_door(conn, ctx, s, door)
     return put_on(conn, ctx, s, c)
 

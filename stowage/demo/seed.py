@@ -209,18 +209,21 @@ def _people(conn: Conn, site_id: UUID) -> None:
 
 
 def _fleet(conn: Conn, ctx: Context) -> None:
-    """The depot and its vans. Their shifts are the dispatcher's to make."""
+    """The depot and its vans; those that nobody has touched learn what newer ones carry. Their shifts are the dispatcher's to make."""
     depot = next((d for d in depots.depots(conn, ctx.site_id) if d.code == DEPOT.code), None)
     if depot is None:
         depot = depots.create(conn, ctx, code=DEPOT.code, name=DEPOT.name, address=DEPOT.address, lat=DEPOT.lat, lon=DEPOT.lon,
                               load_s=120)  # fmt: skip
-    present = {v.code for v in vehicles.vehicles(conn, ctx.site_id)}
+    present = {v.code: v for v in vehicles.vehicles(conn, ctx.site_id)}
     for van in VANS:
-        if van.code not in present:
+        known = present.get(van.code)
+        if known is None:
             vehicles.create(
                 conn, ctx, code=van.code, name=van.name, depot_id=depot.id, plate=van.plate, max_weight_g=van.max_weight_g,
-                max_volume_ml=van.max_volume_ml, fixed_cost_cents=900, gps_agent=VANS_AGENT, gps_device=van.gps,
+                max_volume_ml=van.max_volume_ml, fixed_cost_cents=900, gps_agent=VANS_AGENT, gps_device=van.gps, skills=list(van.skills),
             )  # fmt: skip
+        elif known.version == 1 and known.skills != list(van.skills):
+            vehicles.change(conn, ctx, known.id, known.version, {"skills": list(van.skills)})
 
 
 def _agents(conn: Conn, ctx: Context, world: World) -> None:

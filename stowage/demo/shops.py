@@ -69,7 +69,7 @@ DEPOT = DepotSpot("CITY", "City depot Vilhonkatu", "Vilhonkatu 5, 00100 Helsinki
 
 @dataclass(frozen=True)
 class Van:
-    """A light electric van with its driver and its satellite receiver."""
+    """A light electric van with its driver and its satellite receiver. `skills`: beside ambient goods."""
 
     code: str
     name: str
@@ -78,11 +78,12 @@ class Van:
     max_volume_ml: int
     driver: str
     gps: str
+    skills: tuple[str, ...] = ()
 
 
 VANS = (
-    Van("VAN-1", "Electric van 1", "ABC-101", 120_000, 900_000, "dieter", "van-1-gps"),
-    Van("VAN-2", "Electric van 2", "ABC-102", 120_000, 900_000, "daria", "van-2-gps"),
+    Van("VAN-1", "Electric van 1", "ABC-101", 120_000, 900_000, "dieter", "van-1-gps", ("chilled",)),
+    Van("VAN-2", "Electric van 2", "ABC-102", 120_000, 900_000, "daria", "van-2-gps", ("chilled",)),
     Van("VAN-3", "Cargo bike", "BIKE-3", 50_000, 300_000, "dimitri", "van-3-gps"),
 )
 VANS_AGENT = "vans"
