@@ -35,7 +35,6 @@ HOPELESS = (
     "too_heavy",
     "no_road",
     "window_too_short",
-    "no_vehicle_allowed",
     "not_worth_it",
     "too_far_from_road",
 )
@@ -68,7 +67,7 @@ class Dispatcher:
         """Each van has a shift that covers now and has no route: a van that is back gets the next one."""
         changed = False
         now = datetime.now(UTC)
-        vans = {v["code"]: v for v in self._api.get("/delivery-vehicles")["items"] if v["active"]}
+        vans = {v["code"]: v for v in self._vans()}
         free = {
             s["vehicle_code"]
             for s in board["free_shifts"]
@@ -131,10 +130,15 @@ class Dispatcher:
 
     def _plan(self, board: dict[str, Any]) -> bool:
         now = datetime.now(UTC)
-        waiting = [j for j in board["trays"]["unplanned"] if j["reason"] not in HOPELESS]
+        free = [s for s in board["free_shifts"] if _moment(s["starts_at"]) <= now]
+        lists = self._lists_of(free)
+        waiting = [
+            j
+            for j in board["trays"]["unplanned"]
+            if j["reason"] not in HOPELESS and any(set(j["skills"]) <= has for has in lists)
+        ]
         oldest_s = max(((now - _moment(j["created_at"])).total_seconds() for j in waiting), default=0.0)
         patient = oldest_s < PATIENCE_S / self._pace.speed
-        free = [s for s in board["free_shifts"] if _moment(s["starts_at"]) <= now]
         if not waiting or not free or time.monotonic() < self._plan_at:
             return False
         if len(waiting) < ENOUGH_JOBS and patient:
@@ -154,6 +158,14 @@ class Dispatcher:
         self._api.post(f"/delivery-plans/{plan['id']}/{word}", {"version": plan["version"]})
         log.info("planned", routes=len(routes), stops=sum(len(r["stops"]) for r in routes), verdict=word)
         return True
+
+    def _lists_of(self, free: list[dict[str, Any]]) -> list[set[str]]:
+        """What each free van may carry beside ambient goods: what is chilled waits until one that cools is back."""
+        codes = {s["vehicle_code"] for s in free}
+        return [set(v["skills"]) for v in self._vans() if v["code"] in codes]
+
+    def _vans(self) -> list[dict[str, Any]]:
+        return [v for v in self._api.get("/delivery-vehicles")["items"] if v["active"]]
 
     def _by_hand(
         self, board: dict[str, Any], waiting: list[dict[str, Any]], free: list[dict[str, Any]]

@@ -58,6 +58,23 @@ def test_a_warehouse_of_an_older_demo_gets_what_is_new_and_keeps_the_rest(
     assert [(d.code, d.driver) for d in agent.devices] == [(v.gps, "nmea_gps") for v in VANS]
 
 
+def test_vans_of_an_older_demo_learn_to_cool_unless_somebody_has_changed_them(
+    settings: Settings, conn: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setattr(seed, "VANS", tuple(replace(v, skills=()) for v in VANS))
+        prepare(settings)
+    conn.execute(
+        "update delivery_vehicle set version = version + 1 where id = (select id from place where code = 'VAN-2')"
+    )
+    prepare(settings)
+    rows = conn.execute(
+        "select p.code, v.skills from delivery_vehicle v join place p on p.id = v.id order by 1"
+    ).fetchall()
+    assert rows == [("VAN-1", ["chilled"]), ("VAN-2", []), ("VAN-3", [])]
+    assert any(not v.skills for v in VANS)  # so that the rule is seen
+
+
 def test_a_warehouse_laid_from_another_data_folder_is_said_in_words(
     settings: Settings, conn: Conn, tmp_path: Path
 ) -> None:
