@@ -117,7 +117,7 @@ def _scanned(conn: Conn, ctx: Context, r: RoadRoute, found: Resolved, code: str)
         expected = sorted(
             {a.sscc for a in road.aboard(conn, " and a.route_id = %s and a.quantity > 0", base)}
         )
-        detail = f"{found.label} is not aboard {r.label} by the books."
+        detail = f"{found.label[:1].upper()}{found.label[1:]} is not aboard {r.label} by the books."
         note(
             conn,
             ctx,
@@ -477,7 +477,7 @@ def take_over(conn: Conn, ctx: Context, stop_id: UUID, code: str) -> RoadRoute:
                 for a in road.aboard(conn, " and a.job_id = any(%s) and a.quantity > 0", [ctx.site_id, jobs])
             }
         )
-        detail = f"{found.label} is not to be taken over by {r.label}."
+        detail = f"{found.label[:1].upper()}{found.label[1:]} is not to be taken over by {r.label}."
         note(conn, ctx, "wrong_parcel", detail, route_id=r.id, job_id=s.job_id,
              evidence={"seen": code[:500], "expected": expected})  # fmt: skip
         raise WrongParcel(detail, field="code", expected=expected, seen=code)

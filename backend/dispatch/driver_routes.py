@@ -58,7 +58,7 @@ class Out(BaseModel):
 guesses = tracking.Guesses()
 
 
-def _own(conn: Conn, ctx: Context, who: Principal, route_id: UUID) -> None:
+def own_route(conn: Conn, ctx: Context, who: Principal, route_id: UUID) -> None:
     """A driver acts on the routes of their own shifts. Raises Forbidden, NotFound."""
     r = road.route(conn, ctx.site_id, route_id)
     if r.driver_id is not None and r.driver_id != who.user_id and not who.may("lead", "dispatcher"):
@@ -66,7 +66,7 @@ def _own(conn: Conn, ctx: Context, who: Principal, route_id: UUID) -> None:
 
 
 def _own_stop(conn: Conn, ctx: Context, who: Principal, stop_id: UUID) -> None:
-    _own(conn, ctx, who, road.stop(conn, ctx.site_id, stop_id).route_id)
+    own_route(conn, ctx, who, road.stop(conn, ctx.site_id, stop_id).route_id)
 
 
 def _may_read(conn: Conn, site_id: UUID, who: Principal, proof_id: UUID) -> None:
@@ -154,6 +154,10 @@ class DriverJob(Out):
     )
     proof_id: UUID | None
     outcome: Outcome | None
+    stands_in: str | None = Field(
+        description="The vehicle that broke down with its goods, until they are taken over"
+    )
+    stands_in_plate: str | None
     cartons: list[DriverCarton]
 
 
@@ -173,6 +177,10 @@ class DriverStop(Out):
     done_at: datetime | None
     leg_m: int
     leg_s: int
+    lat: float | None = Field(
+        description="Where it is: the customer's door, or where the vehicle stands that broke down"
+    )
+    lon: float | None
     job: DriverJob | None
 
 
@@ -262,7 +270,7 @@ def list_driver_routes(
 @router.get("/driver/routes/{route_id}", response_model=DriverRoute, dependencies=[DRIVES])
 def get_driver_route(route_id: UUID, conn: Db, ctx: Ctx, who: Who) -> DriverRoute:
     """One route in full; drivers see their own."""
-    _own(conn, ctx, who, route_id)
+    own_route(conn, ctx, who, route_id)
     return _shown(conn, ctx, route_id)
 
 
@@ -333,7 +341,7 @@ class RouteDeparture(BaseModel):
 def depart_route(route_id: UUID, body: RouteDeparture, conn: Db, ctx: Ctx, who: Who) -> DriverRoute:
     """What is loaded is in transit now. 409 with `not_loaded` while the manifest is not complete."""
     if not who.may("worker", "dispatcher"):
-        _own(conn, ctx, who, route_id)
+        own_route(conn, ctx, who, route_id)
     load.depart(
         conn,
         ctx,
@@ -548,7 +556,7 @@ class RouteEnd(BaseModel):
 def finish_route(route_id: UUID, body: RouteEnd, conn: Db, ctx: Ctx, who: Who) -> DriverRoute:
     """Nothing is aboard any more and no stop is open. 409 with `aboard` and `open_stops` where that is not so."""
     if not who.may("worker", "dispatcher"):
-        _own(conn, ctx, who, route_id)
+        own_route(conn, ctx, who, route_id)
     come_back.finish(
         conn,
         ctx,

@@ -355,8 +355,8 @@ def _plainly(s: Situation, u: Unserved) -> str:
 
 def _nobody_able(s: Situation, job: Job) -> str | None:
     """None where it is not the goods that leave no vehicle."""
-    lists = [set(van.vehicle.skills) for van in s.vans.values()]
-    if any(set(job.skills) <= has for has in lists):
+    free = [van for van in s.vans.values() if not van.on_the_road or job.goods_on_route_id is not None]
+    if not job.skills or any(set(job.skills) <= set(van.vehicle.skills) for van in free):
         return None
     return (
         f"It needs {goods.needs(job.skills)}; none that is free on this day has that. "

@@ -70,6 +70,8 @@ class _JobRow:
     skills: list[str]
     proof_id: UUID | None
     outcome: str | None
+    stands_in: str | None
+    stands_in_plate: str | None
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ def _plain(s: road.RoadStop) -> dict[str, Any]:
     return {
         k: getattr(s, k)
         for k in ("id", "position", "kind", "state", "planned_arrival_at", "planned_start_at", "planned_leave_at", "eta_at", "late_s",
-                  "arrived_at", "arrived_by", "left_at", "done_at", "leg_m", "leg_s")
+                  "arrived_at", "arrived_by", "left_at", "done_at", "leg_m", "leg_s", "lat", "lon")
     }  # fmt: skip
 
 
@@ -194,9 +196,12 @@ def _jobs(conn: Conn, site_id: UUID, ids: Sequence[UUID]) -> list[_JobRow]:
     with conn.cursor(row_factory=class_row(_JobRow)) as cur:
         return cur.execute(
             """select j.id, j.number, j.order_id, o.number as order_number, j.attempt, j.state, j.customer_name, j.phone, j.address,
-                      j.note, j.lat, j.lon, j.window_from, j.window_until, j.service_s, j.weight_g, j.skills, p.id as proof_id, p.outcome
+                      j.note, j.lat, j.lon, j.window_from, j.window_until, j.service_s, j.weight_g, j.skills, p.id as proof_id, p.outcome,
+                      b.code as stands_in, v.plate as stands_in_plate
                from delivery_job j join sales_order o on o.site_id = j.site_id and o.id = j.order_id
                     left join delivery_proof p on p.site_id = j.site_id and p.job_id = j.id
+                    left join delivery_route g on g.site_id = j.site_id and g.id = j.goods_on_route_id
+                    left join delivery_vehicle v on v.site_id = g.site_id and v.id = g.vehicle_id left join place b on b.id = v.id
                where j.site_id = %s and j.id = any(%s)""",
             [site_id, list(ids)],
         ).fetchall()

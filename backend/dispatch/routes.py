@@ -10,8 +10,9 @@ from fastapi import BackgroundTasks, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from backend import api
-from backend.api import Ctx, Db, Site, allow
+from backend.api import Ctx, Db, Site, Who, allow
 from backend.dispatch import board, depots, jobs, moves, planning, release, shifts, slots, vehicles, warm
+from backend.dispatch.driver_routes import own_route
 from backend.errors import Invalid
 from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
 
@@ -864,7 +865,9 @@ def cancel_delivery_route(route_id: UUID, body: RouteVersion, conn: Db, ctx: Ctx
     response_model=DeliveryRoute,
     dependencies=[allow("driver", "dispatcher", "lead")],
 )
-def report_breakdown(route_id: UUID, body: Breakdown, conn: Db, ctx: Ctx) -> DeliveryRoute:
-    """The vehicle cannot go on: what it still carries goes to the tray, and the next plan sends another to take it over."""
+def report_breakdown(route_id: UUID, body: Breakdown, conn: Db, ctx: Ctx, who: Who) -> DeliveryRoute:
+    """The vehicle cannot go on: what it still carries goes to the tray, and the next plan sends another to take it over.
+    Drivers say it of their own."""
+    own_route(conn, ctx, who, route_id)
     release.break_down(conn, ctx, route_id, body.note)
     return DeliveryRoute.model_validate(board.route(conn, ctx.site_id, route_id))

@@ -3,7 +3,7 @@ import type { Board, Job, Route, Slot, Stop } from "@/data/dispatch";
 import { boundsOf } from "@/map/fit";
 import { lookOf, looksOf, markOf, nameOf } from "@/map/marks";
 import { dayAfter, dayIn, hourOf, latenessOf, momentOf, numbersOf, offsetMin, piecesOf, spanOf, ticksOf, timesOf } from "@/screens/dispatch/lanes";
-import { canMove, clashesOf, isSamePlace, moved, nearest, placeOf, positionAt, settled, tableOf, takenOff, tallyOf, verdictOf } from "@/screens/dispatch/moves";
+import { canMove, clashesOf, isSamePlace, lackingFor, moved, nearest, placeOf, positionAt, settled, tableOf, takenOff, tallyOf, verdictOf } from "@/screens/dispatch/moves";
 
 const ZONE = "Europe/Helsinki";
 const clock = (text: string) => `2026-11-23T${text}:00+02:00`;
@@ -29,7 +29,7 @@ function stop(of: Job | null, at: string, more: Partial<Stop> = {}): Stop {
 function route(id: string, stops: Stop[], more: Partial<Route> = {}): Route {
   return {
     id, number: `RT-${id}`, state: "draft", day: "2026-11-23", locked: false, version: 1, depot_id: "d", shipment_id: null,
-    vehicle: { id: `v${id}`, code: `VAN-${id}`, plate: "", max_weight_g: 10_000, max_volume_ml: 50_000, max_cartons: 10 }, driver: null,
+    vehicle: { id: `v${id}`, code: `VAN-${id}`, plate: "", max_weight_g: 10_000, max_volume_ml: 50_000, max_cartons: 10, skills: [] }, driver: null,
     shift: { id: `h${id}`, vehicle_id: `v${id}`, vehicle_code: `VAN-${id}`, driver_id: null, driver_name: null, starts_at: clock("08:00"), ends_at: clock("16:00"), break_s: 0, break_from: null, break_until: null, cancelled_at: null, version: 1 },
     starts_at: clock("08:30"), ends_at: clock("11:00"), distance_m: 5000, drive_s: 900, geometry: null, estimated: false,
     load: { weight_g: stops.length * 1000, volume_ml: stops.length * 5000, cartons: stops.length * 2 }, late_s: 0, eta_back_at: null, released_at: null, departed_at: null,
@@ -98,6 +98,13 @@ test("a slot is forbidden where a vehicle cannot, late where a promise breaks, e
   expect(verdictOf(slot("1", 1))).toBe("good");
   expect(verdictOf(slot("1", 1, { violations: [{ kind: "outside_window", detail: "", allowed_anyway: true }] }))).toBe("late");
   expect(verdictOf(slot("1", 1, { violations: [{ kind: "outside_window", detail: "", allowed_anyway: true }, { kind: "over_capacity", detail: "", allowed_anyway: false }] }))).toBe("forbidden");
+});
+
+test("what a vehicle does not list is missing until the goods are aboard", () => {
+  const milk = job("m", { state: "planned", skills: ["chilled", "lift"] });
+  const cool = { ...route("1", []), vehicle: { ...route("1", []).vehicle, skills: ["chilled"] } };
+  expect(lackingFor(cool, milk)).toEqual(["lift"]);
+  expect(lackingFor(cool, { ...milk, state: "aboard" })).toEqual([]);
 });
 
 test("a wish for a place that is not open finds the nearest that is", () => {

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from backend.app import create_app
 from backend.auth.principals import hash_password
@@ -375,9 +375,16 @@ def test_a_fleet_is_set_up_by_forms(running: Running, browser: Browser, conn: Co
         "Room (m³)": "7.25",
     }.items():
         dialog.get_by_label(label).fill(value)
+    dialog.get_by_role("combobox", name="Carries").press("ArrowDown")
+    for goods in ("Chilled", "Hazard"):
+        page.get_by_role("option", name=goods).click()
+    page.keyboard.press("Escape")
+    dialog.get_by_label("Has", exact=True).fill("tail lift, ")
     dialog.get_by_role("button", name="Create").click()
     page.get_by_role("cell", name="812.5").wait_for()
+    expect(page.get_by_test_id("goods")).to_have_text("chilledhazardtail lift")
     (van,) = running.ask("GET", "/delivery-vehicles")["items"]
+    assert van["skills"] == ["chilled", "hazard", "tail lift"]
     assert (van["max_weight_g"], van["max_volume_ml"], van["cost_per_km_cents"]) == (812_500, 7_250_000, 60)
 
     watched.open("/settings/shifts?week=2027-03-22")  # the clocks change on its Sunday

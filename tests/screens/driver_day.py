@@ -92,12 +92,14 @@ class DriverDay:
         return self.orders[0]
 
 
-def depot_and_van(backend: Backend, driver_id: UUID | None, *, break_s: int = 0) -> tuple[Any, Any, Any]:
+def depot_and_van(
+    backend: Backend, driver_id: UUID | None, *, break_s: int = 0, carries: tuple[str, ...] = ()
+) -> tuple[Any, Any, Any]:
     ask = backend.ask
     now = datetime.now(UTC)
     depot = ask("POST", "/depots", {"code": "VALLILA", **DEPOT})
     van = ask("POST", "/delivery-vehicles", {"code": "VAN-1", "name": "Van 1", "depot_id": depot["id"], "plate": "ABC-123",
-                                             "max_weight_g": 800_000, "max_volume_ml": 6_000_000})  # fmt: skip
+                                             "max_weight_g": 800_000, "max_volume_ml": 6_000_000, "skills": list(carries)})  # fmt: skip
     body: dict[str, Any] = {"vehicle_id": van["id"], "driver_id": str(driver_id) if driver_id else None,
                             "starts_at": now.isoformat(), "ends_at": (now + timedelta(hours=8)).isoformat()}  # fmt: skip
     if break_s:
@@ -115,10 +117,13 @@ def a_day(
     stops: int = 4,
     released: bool = True,
     break_s: int = 0,
+    carries: tuple[str, ...] = (),
 ) -> DriverDay:
     """Two cartons for the first customer, one for each other; one more order is packed and on no route."""
     put_stock(conn, warehouse, "TEA-250", "A-01-1", "480")
-    depot, van, shift = depot_and_van(backend, person(conn, driver, "driver"), break_s=break_s)
+    depot, van, shift = depot_and_van(
+        backend, person(conn, driver, "driver"), break_s=break_s, carries=carries
+    )
     places = [dict(to) for to in CUSTOMERS[:stops]]
     if break_s:  # one before the break, one after it
         now = datetime.now(UTC)

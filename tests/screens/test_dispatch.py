@@ -300,6 +300,47 @@ def test_a_slot_that_breaks_a_promise_is_asked_about_and_one_that_cannot_be_is_r
     desk.context.close()
 
 
+def test_chilled_goods_say_so_and_go_on_no_van_that_does_not_cool(
+    office: Office, browsers: dict[bool, Browser]
+) -> None:
+    one = chosen(office)
+    office.conn.execute(
+        "update delivery_vehicle set skills = array['chilled'] where id = (select id from place where code = %s)",
+        [one.vehicle],
+    )
+    office.conn.execute("update delivery_job set skills = array['chilled'] where id = %s", [one.job_id])
+    desk = Desk(browsers[True], office)
+    page = desk.page
+    page.locator(f"[data-block='{one.job_id}']").click()
+    stop = page.locator(f"[data-stop='{one.job_id}']")
+    expect(stop.get_by_test_id("goods")).to_have_text("chilled")
+    expect(page.locator("[data-lacking]")).to_have_count(0)
+    desk.shot("chilled")
+    desk.lift(page.locator(f"[data-block='{one.job_id}']"))
+    desk.over(desk.lane(one.other).locator("[data-slot-mark=forbidden]").first)
+    expect(page.get_by_text("Not possible")).to_be_visible()
+    page.mouse.up()
+    expect(page.get_by_role("alert")).to_contain_text(f"{one.other} is not for chilled goods")
+    page.get_by_role("button", name="Close", exact=True).click()
+    found = office.where(one.customer)
+    assert found is not None
+    assert found[0] == one.vehicle
+    # its cooling fails: the board says which stop is in the wrong van
+    office.conn.execute("update delivery_vehicle set skills = '{}'")
+    page.reload()
+    page.locator(f"[data-block='{one.job_id}']").click()
+    expect(stop.locator("[data-lacking=true]")).to_have_text("chilled")
+    expect(page.get_by_text(f"{one.vehicle} is not for this")).to_be_visible()
+    desk.shot("not-for-this")
+    page.get_by_role("button", name="Off the route").click()
+    waiting = page.locator(f"[data-job='{one.job_id}']")
+    expect(waiting.get_by_test_id("goods")).to_have_text("chilled")
+    expect(page.locator("li", has=waiting)).to_contain_text("if it may carry chilled goods")
+    desk.shot("tray-chilled")
+    assert [w for w in desk.wrong if "422" not in w] == []
+    desk.context.close()
+
+
 def test_two_dispatchers_move_the_same_stop(office: Office, browsers: dict[bool, Browser]) -> None:
     one = chosen(office)
     dora, dan = Desk(browsers[True], office), Desk(browsers[True], office, "dan")

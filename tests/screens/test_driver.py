@@ -7,6 +7,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -514,3 +515,110 @@ def test_the_driver_speaks_chinese_in_the_dark(
     words = phone.page.inner_text("main")
     assert "driver:" not in words
     assert phone.page.evaluate("document.documentElement.lang") == "zh-CN"
+
+
+def test_another_van_takes_over_the_goods_of_one_that_broke_down(
+    phone: Phone, office: Backend, conn: Conn, warehouse: Warehouse
+) -> None:
+    conn.execute("update item set storage_class = 'chilled' where sku = 'TEA-250'")
+    day = a_day(office, conn, warehouse, stops=2, carries=("chilled",))
+    anna, kahvila = day.orders
+    phone.log_in("dan")
+    phone.open(day)
+    expect(phone.page.get_by_test_id("next-carton").get_by_test_id("goods")).to_have_text("chilled")
+    phone.fits("load-chilled")
+    load_all(phone, day)
+    phone.press("depart")
+    phone.settled()
+    expect(phone.page.get_by_test_id("goods")).to_have_text("chilled")
+    conn.execute(
+        """insert into vehicle_now (site_id, vehicle_id, at, lat, lon) select site_id, id, now(), 60.1801, 24.9502
+           from delivery_vehicle where id = %s""",
+        [day.vehicle["id"]],
+    )
+    phone.press("stop-list")
+    phone.press("break-down")
+    phone.fits("break-down-sure")
+    phone.press("break-down")
+    phone.at("broken_down")
+    phone.settled()
+    phone.fits("broken-down")
+
+    # the dispatcher gives all of it to another van, whose driver has nothing to load
+    now = datetime.now(UTC)
+    van = {"code": "VAN-2", "depot_id": day.depot["id"], "plate": "XYZ-789", "max_weight_g": 800_000, "max_volume_ml": 6_000_000,
+           "skills": ["chilled"]}  # fmt: skip
+    shift = {"vehicle_id": office.ask("POST", "/delivery-vehicles", van)["id"], "driver_id": str(person(conn, "rita", "driver")),
+             "starts_at": now.isoformat(), "ends_at": (now + timedelta(hours=8)).isoformat()}  # fmt: skip
+    rescue = office.ask(
+        "POST", "/delivery-routes", {"shift_id": office.ask("POST", "/vehicle-shifts", shift)["id"]}
+    )
+    for job in day.jobs:
+        put = {
+            "job_id": job["id"],
+            "position": len(rescue["stops"]) + 1,
+            "version": rescue["version"],
+            "anyway": True,
+        }
+        rescue = office.ask("POST", f"/delivery-routes/{rescue['id']}/stops", put)["routes"][0]
+    office.ask("POST", f"/delivery-routes/{rescue['id']}/release", {"version": rescue["version"]})
+    phone.press("to-routes")
+    phone.press("log-out")
+    phone.log_in("rita")
+    phone.press(f"route-{rescue['number']}")
+    phone.at("load")
+    phone.says("nothing", "Nothing to load here")
+    phone.fits("nothing-to-load")
+    phone.press("depart")
+
+    # to where the van stands, not to the customer; all of it in one visit, in any order
+    phone.at("drive")
+    phone.settled()
+    phone.says("address", "VAN-1")
+    for name in ("Anna Virtanen", "Kahvila Kallio"):
+        phone.says("customer", name)
+    expect(phone.page.get_by_test_id("call")).to_have_count(0)
+    phone.press("navigate-other")
+    phone.press("app-google")
+    expect(phone.page.get_by_test_id("navigate")).to_have_attribute(
+        "href", "https://www.google.com/maps/dir/?api=1&destination=60.180100,24.950200&travelmode=driving"
+    )
+    phone.fits("to-broken-down")
+    phone.press("arrived")
+    phone.at("stop")
+    phone.says("from-vehicle", "VAN-1")
+    phone.says("amount", "0/ 3")
+    phone.wedge(f"00{day.elsewhere['sscc'][0]}")
+    phone.says("verdict", "Wrong parcel")
+    phone.says("verdict", short(day.elsewhere["sscc"][0]))
+    phone.fits("take-over")
+    phone.scan(f"00{anna['sscc'][1]}")
+    phone.says("amount", "1/ 3")
+    phone.scan(f"00{anna['sscc'][0]}")
+    phone.settled()
+    phone.at("stop")  # the rest of it stands in the same van
+    phone.says("amount", "2/ 3")
+    phone.press("stop-list")
+    phone.says("stop-1", "Take over")
+    phone.fits("take-over-stops")
+    phone.press("stop-list")
+    phone.scan(f"00{kahvila['sscc'][0]}")
+
+    # from there on it is a route like any other
+    for name in ("Anna Virtanen", "Kahvila Kallio"):
+        phone.at("drive")
+        phone.settled()
+        phone.says("customer", name)
+        phone.press("arrived")
+        sign_for(phone, name)
+        phone.press("delivered")
+    phone.at("home")
+    phone.settled()
+    phone.press("finish")
+    phone.settled()
+    phone.says("instruction", "Route finished")
+    phone.fits("rescued")
+    found = office.ask("GET", f"/delivery-proofs?route_id={rescue['id']}")["items"]
+    assert {p["outcome"] for p in found} == {"delivered"}
+    assert len(found) == 2
+    assert ledger.verify(conn) == []

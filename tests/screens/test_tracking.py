@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -205,3 +207,28 @@ def test_a_customer_follows_their_own_delivery_and_nobody_elses(
     me.says("sorry", "There is no delivery under this link")
     me.shot("unknown")
     assert anna
+
+
+def test_the_times_are_those_of_the_door_wherever_the_phone_is(
+    browser: Browser, office: Backend, conn: Conn, warehouse: Warehouse
+) -> None:
+    day = a_day(office, conn, warehouse, stops=1)
+    url = link(office, day.jobs[0]["id"])
+    told = office.ask("GET", f"/tracking/{url.rsplit('/', 1)[1]}")
+    assert told["time_zone"] == "Europe/Helsinki"
+
+    def clock(at: str, zone: str) -> str:
+        return f"{datetime.fromisoformat(at).astimezone(ZoneInfo(zone)):%H:%M}"
+
+    for abroad in ("America/Los_Angeles", "Asia/Kolkata"):
+        context = browser.new_context(
+            viewport={"width": 390, "height": 844}, locale="en-GB", timezone_id=abroad
+        )
+        page = context.new_page()
+        page.goto(urljoin(office.base, url))
+        arrival = page.get_by_test_id("eta")
+        expect(arrival).to_contain_text(clock(told["eta_until"], "Europe/Helsinki"))
+        expect(arrival).not_to_contain_text(clock(told["eta_until"], abroad))
+        window = page.get_by_text(clock(told["window_until"], "Europe/Helsinki"))
+        expect(window.first).to_be_visible()
+        context.close()

@@ -21,6 +21,7 @@ export type Arrival = Schemas["Arrival"];
 export type Moment = Schemas["Moment"];
 export type RouteDeparture = Schemas["RouteDeparture"];
 export type RouteEnd = Schemas["RouteEnd"];
+export type Breakdown = Schemas["Breakdown"];
 
 // A question that hangs is given up and asked again; a photo over a weak network may take its time.
 const within = (ms: number) => ({ signal: AbortSignal.timeout(ms) });
@@ -46,6 +47,8 @@ export const loadParcel = (route_id: string, code: string, header: Key) =>
   ask(api.POST("/api/v1/delivery-routes/{route_id}/load", { ...route(route_id, header), body: { code }, ...within(SOON_MS) }));
 export const departRoute = (route_id: string, body: RouteDeparture, header: Key) =>
   ask(api.POST("/api/v1/delivery-routes/{route_id}/depart", { ...route(route_id, header), body, ...within(SOON_MS) }));
+export const breakDownRoute = (route_id: string, body: Breakdown, header: Key) =>
+  ask(api.POST("/api/v1/delivery-routes/{route_id}/breakdown", { ...route(route_id, header), body, ...within(SOON_MS) }));
 export const arriveAt = (stop_id: string, body: Arrival, header: Key) =>
   ask(api.POST("/api/v1/delivery-stops/{stop_id}/arrive", { ...stop(stop_id, header), body, ...within(SOON_MS) }));
 export const goOn = (stop_id: string, body: Moment, header: Key) =>

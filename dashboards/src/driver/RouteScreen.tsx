@@ -1,6 +1,6 @@
 // One route from loading to the last return: works out what comes next, and draws that one step. Answers lie over the whole
 // screen for a moment and go by themselves.
-import { IconChevronLeft, IconListDetails, IconX } from "@tabler/icons-react";
+import { IconChevronLeft, IconListDetails, IconTool, IconX } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -11,7 +11,7 @@ import { Answered, type Flash } from "./Answers";
 import { Banners } from "./Banners";
 import { Changed } from "./Changed";
 import type { Answer } from "./outbox";
-import { isAhead, nextStop, stepOf, stopsNow, type StopNow } from "./route";
+import { isAhead, isThere, nextStop, stepOf, stopsNow, type StopNow } from "./route";
 import { shortSscc, useProblemSentence, useRefusal } from "./say";
 import { BackStep, FinishedStep, UnloadStep } from "./steps/Back";
 import { DriveStep } from "./steps/Drive";
@@ -56,8 +56,8 @@ export function RouteScreen({ id }: { id: string }) {
   };
   const picked = stops.find((stop) => stop.id === chosen && isAhead(stop)) ?? nextStop(stops);
   let step = route ? stepOf(route, stops, actions) : null;
-  if (step === "stop" && picked?.state === "planned") step = "drive"; // chosen instead of the one we stand at
-  if (step === "drive" && picked?.state === "arrived") step = "stop";
+  if (step === "stop" && picked?.state === "planned" && !isThere(stops, picked)) step = "drive"; // chosen instead of the one we stand at
+  if (step === "drive" && picked && (picked.state === "arrived" || isThere(stops, picked))) step = "stop";
   if (step === "home" && unloading) step = "unload";
 
   useArrivalSignal(picked, () => say({ tone: "good", title: t("answer.arrived"), detail: picked?.job?.customer_name }));
@@ -98,6 +98,12 @@ export function RouteScreen({ id }: { id: string }) {
         setChosen(stopId);
         setListed(false);
       } : undefined} />}
+      {props && listed && route.state === "under_way" && (
+        <BrokenDown onSaid={() => {
+          act({ kind: "break_down", body: { note: "" } });
+          setListed(false);
+        }} />
+      )}
       {props && !listed && (
         <>
           {step === "wait" && <WaitStep what="draft" />}
@@ -116,6 +122,25 @@ export function RouteScreen({ id }: { id: string }) {
       )}
       {flash && <Answered key={flash.n} flash={flash} />}
     </main>
+  );
+}
+
+/** The van cannot go on. Said twice, for it takes every stop away. */
+function BrokenDown({ onSaid }: { onSaid: () => void }) {
+  const { t } = useTranslation("driver");
+  const [sure, setSure] = useState(false);
+  useEffect(() => {
+    if (!sure) return;
+    const timer = setTimeout(() => setSure(false), 5000);
+    return () => clearTimeout(timer);
+  }, [sure]);
+  return (
+    <footer className={classes.thumb}>
+      <button type="button" className={sure ? classes.main : classes.side} data-tone={sure ? "bad" : undefined} data-testid="break-down" onClick={() => (sure ? onSaid() : setSure(true))}>
+        {!sure && <IconTool size={24} />}
+        {t(sure ? "wait.report_sure" : "wait.report")}
+      </button>
+    </footer>
   );
 }
 

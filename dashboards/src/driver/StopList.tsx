@@ -18,8 +18,8 @@ export function StopList({ stops, next, onChoose }: { stops: StopNow[]; next: st
           <li key={stop.id} data-outcome={outcome} data-testid={`stop-${stop.position}`}>
             <span className={classes.stopMark}><Mark stop={stop} outcome={outcome} /></span>
             <span className={classes.stopWords}>
-              <strong>{stop.job?.customer_name ?? t(`outcome.${stop.kind === "delivery" ? "open" : stop.kind}`)}</strong>
-              {stop.job && <span>{stop.job.address}</span>}
+              <strong>{stop.kind === "delivery" ? stop.job?.customer_name : [t(`outcome.${stop.kind}`), stop.job?.stands_in].filter(Boolean).join(" · ")}</strong>
+              {stop.job && <span>{stop.kind === "delivery" ? stop.job.address : stop.job.customer_name}</span>}
               <small>
                 {t(`outcome.${outcome}`)} · {clock(stop.done_at ?? stop.eta_at ?? stop.planned_arrival_at)}
                 {late > 0 && <b data-tone="bad"> · {t("drive.late", { n: late })}</b>}
@@ -34,9 +34,10 @@ export function StopList({ stops, next, onChoose }: { stops: StopNow[]; next: st
   );
 }
 
-type Word = "delivered" | "partly_delivered" | "refused" | "nobody_there" | "open" | "under_way" | "arrived" | "not_tried";
+type Word = "delivered" | "partly_delivered" | "refused" | "nobody_there" | "open" | "under_way" | "arrived" | "not_tried" | "over";
 
 function outcomeOf(stop: StopNow, next: string | null): Word {
+  if (stop.kind !== "delivery" && stop.state === "done") return "over";
   if (stop.job?.outcome && !isAhead(stop)) return stop.job.outcome;
   if (stop.state === "done") return "delivered";
   if (stop.state === "failed") return "refused";
@@ -47,7 +48,7 @@ function outcomeOf(stop: StopNow, next: string | null): Word {
 
 function Mark({ stop, outcome }: { stop: StopNow; outcome: Word }) {
   if (stop.pending) return <IconClockHour4 size={22} />;
-  if (outcome === "delivered" || outcome === "partly_delivered") return <IconCheck size={22} stroke={3} />;
+  if (outcome === "delivered" || outcome === "partly_delivered" || outcome === "over") return <IconCheck size={22} stroke={3} />;
   if (outcome === "refused" || outcome === "nobody_there" || outcome === "not_tried") return <IconX size={22} stroke={3} />;
   if (stop.kind === "break") return <IconCoffee size={22} />;
   if (outcome === "under_way" || outcome === "arrived") return <IconMapPin size={24} />;

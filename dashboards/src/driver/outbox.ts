@@ -6,7 +6,7 @@ import { newKey, type Key } from "@/api/command";
 import { asProblem, type ProblemBody } from "@/api/problem";
 import type { Shelf } from "./shelf";
 
-export type Kind = "load" | "depart" | "arrive" | "go_on" | "deliver" | "fail" | "take_over" | "unload" | "finish";
+export type Kind = "load" | "depart" | "arrive" | "go_on" | "deliver" | "fail" | "take_over" | "unload" | "finish" | "break_down";
 
 export interface Action {
   /** The Idempotency-Key. */

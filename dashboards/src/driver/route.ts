@@ -30,6 +30,11 @@ export function stopsNow(route: Pick<DriverRoute, "stops">, actions: readonly Ac
   });
 }
 
+/** Stops at which goods are taken over from the same vehicle: one visit, however many deliveries stand in it. */
+export function takenOverWith<S extends Pick<DriverStop, "kind" | "lat" | "lon">>(stops: readonly S[], stop: S): S[] {
+  return stop.kind === "take_over" ? stops.filter((one) => one.kind === "take_over" && one.lat === stop.lat && one.lon === stop.lon) : [];
+}
+
 export const isAhead = (stop: Pick<DriverStop, "state">): boolean => AHEAD.has(stop.state);
 
 /** Where the driver is, else where the driver goes. */
@@ -47,6 +52,7 @@ export function stepOf(route: Pick<DriverRoute, "state">, stops: readonly StopNo
       if (!pending("depart")) return "load";
       break;
     case "under_way":
+      if (pending("break_down")) return "broken_down";
       break;
     case "back":
       return pending("finish") ? "finished" : "unload";
@@ -59,8 +65,11 @@ export function stepOf(route: Pick<DriverRoute, "state">, stops: readonly StopNo
   if (pending("finish")) return "finished";
   const next = nextStop(stops);
   if (!next) return "home";
-  return next.state === "arrived" ? "stop" : "drive";
+  return next.state === "arrived" || isThere(stops, next) ? "stop" : "drive";
 }
+
+/** The vehicle that broke down was reached for another delivery in it. */
+export const isThere = (stops: readonly StopNow[], stop: StopNow): boolean => takenOverWith(stops, stop).some((one) => one.state === "arrived" || one.state === "done");
 
 export interface CartonNow extends ManifestCarton {
   pending: boolean;

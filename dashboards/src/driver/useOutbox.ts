@@ -4,7 +4,7 @@ import type { Key } from "@/api/command";
 import { session } from "@/api/session";
 import { queries } from "@/app/queries";
 import {
-  arriveAt, deliverAt, departRoute, failAt, finishRoute, goOn, loadParcel, takeOver, unloadParcel, type Arrival, type HandOver, type Failure, type Moment, type RouteDeparture, type RouteEnd,
+  arriveAt, breakDownRoute, deliverAt, departRoute, failAt, finishRoute, goOn, loadParcel, takeOver, unloadParcel, type Arrival, type HandOver, type Failure, type Moment, type RouteDeparture, type RouteEnd, type Breakdown,
 } from "@/data/driver";
 import { Outbox, type Action, type OutboxState } from "./outbox";
 import { openShelf } from "./shelf";
@@ -30,6 +30,8 @@ function send(action: Action, header: Key): Promise<unknown> {
       return unloadParcel(route_id, code, header);
     case "finish":
       return finishRoute(route_id, body as RouteEnd, header);
+    case "break_down":
+      return breakDownRoute(route_id, body as Breakdown, header);
   }
 }
 

@@ -1,6 +1,6 @@
 // A customer's link (/track/<token>): when will it be here. Nobody is logged in, one delivery is shown and nothing of anybody
 // else. The map loads only when there is something to show on it; without it the page says the same in words.
-import { IconCheck, IconLanguage, IconPlugConnectedX, IconX } from "@tabler/icons-react";
+import { IconCheck, IconLanguage, IconLinkOff, IconPlugConnectedX, IconX } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useEffect, type ReactNode } from "react";
 import { useTranslation } from "react-i18next";
@@ -17,7 +17,6 @@ import classes from "./Tracking.module.css";
 
 const TrackMap = lazy(() => import("./TrackMap"));
 const STALE_MS = 50_000;
-const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export default function TrackingPage() {
   const { t, i18n } = useTranslation(["tracking", "common"]);
@@ -52,6 +51,7 @@ export default function TrackingPage() {
 function Sorry({ title, next, children }: { title: string; next: string; children?: ReactNode }) {
   return (
     <section className={classes.sorry} role="alert" data-testid="sorry">
+      <IconLinkOff size={52} stroke={1.5} aria-hidden />
       <h1>{title}</h1>
       <p>{next}</p>
       {children}
@@ -70,7 +70,7 @@ function Delivery({ tracking, readAt, failing }: { tracking: Tracking; readAt: n
   // Without a ground the marks would say nothing: then words do.
   const map = useQuery({ ...mapQuery, enabled: shows && canDraw() }).data;
   const draws = shows && map?.available === true;
-  const clock = (at: string) => clockTime(new Date(at), new Date(now), i18n.language, ZONE);
+  const clock = (at: string) => clockTime(new Date(at), new Date(now), i18n.language, tracking.time_zone); // of the door, wherever the phone is
   return (
     <div className={classes.columns} data-map={draws || undefined}>
       <div className={classes.words}>

@@ -266,6 +266,11 @@ def test_a_van_that_lost_its_cooling_is_neither_released_nor_loaded_and_a_plan_t
     day.planned()
     let_go(day, "VAN-1")
     drive_off(day, "VAN-1")
+    packed(day, "Toolo", MILK)
+    (waits,) = day.planned().trays.unplanned  # the van that cools has left, and does not come back for it
+    assert waits.detail.startswith(
+        "It needs a vehicle for chilled goods; none that is free on this day has that."
+    )
     lists(day, "VAN-1")  # what is aboard is brought, whatever the van lists now
     packed(day, "Kaisa", TEA)
     day.van("VAN-2")

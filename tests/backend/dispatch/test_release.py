@@ -467,6 +467,11 @@ def test_when_a_van_breaks_down_the_next_plan_sends_another_to_take_its_goods_ov
     assert board.trays.unplanned == []
     released(day, "VAN-2")
     assert day.route("VAN-2").shipment_id is None  # nothing of it is at the depot
+    phone = call(api, "GET", f"/driver/routes/{rescue.id}")["stops"]
+    meets = next(s for s in phone if s["kind"] == "take_over")
+    assert (meets["lat"], meets["lon"], meets["job"]["stands_in"]) == (taken.lat, taken.lon, "VAN-1")
+    door = next(s for s in phone if s["kind"] == "delivery")
+    assert (door["lat"], door["lon"]) == (door["job"]["lat"], door["job"]["lon"])
     with day.conn.transaction():
         load.depart(day.conn, day.ctx(), rescue.id)
     assert day.route("VAN-2").state == "under_way"

@@ -170,6 +170,7 @@ def test_another_driver_s_route_is_not_for_this_one(api: Api, d: Drive) -> None:
         api.post(f"/api/v1/delivery-stops/{stop}/deliver", json={}),
         api.post(f"/api/v1/delivery-stops/{stop}/fail", json={"outcome": "refused", "reason": "no"}),
         api.post(f"/api/v1/delivery-routes/{d.route_id}/finish", json={}),
+        api.post(f"/api/v1/delivery-routes/{d.route_id}/breakdown", json={}),
     ):
         assert answer.status_code == 403, answer.text
     made = d.deliver("Aino Aalto")
@@ -252,8 +253,9 @@ def test_the_link_shows_one_delivery_and_nothing_else(api: Api, d: Drive) -> Non
     shown = api.get(f"/api/v1/tracking/{token}")
     assert shown.json().keys() == {
         "state", "window_from", "window_until", "eta_from", "eta_until", "eta_is_estimate", "late", "stops_before",
-        "vehicle", "destination", "outcome", "outcome_at", "expires_at",
+        "vehicle", "destination", "outcome", "outcome_at", "expires_at", "time_zone",
     }  # fmt: skip
+    assert shown.json()["time_zone"] == "Europe/Helsinki"  # where the door is, wherever the phone is
     assert (shown.json()["state"], shown.json()["stops_before"]) == ("on_the_way", 1)
     secret = [
         "Aino",

@@ -2,8 +2,9 @@
 import { IconChevronUp, IconDots, IconNavigation, IconPhone } from "@tabler/icons-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { Goods } from "@/components/Goods";
 import { NAVIGATION_APPS, chooseApp, chosenApp, linkTo, type Target } from "../navigate";
-import { lateMinutes, type StopNow } from "../route";
+import { lateMinutes, takenOverWith, type StopNow } from "../route";
 import { useClock } from "../say";
 import type { StepProps } from "./step";
 import classes from "../Driver.module.css";
@@ -15,9 +16,12 @@ export function DriveStep({ route, stops, stop, number, own, onOrder, act, say }
   const all = stops.filter((one) => one.kind !== "break").length;
   const arrival = stop.eta_at ?? stop.planned_arrival_at;
   const late = lateMinutes(stop);
+  const fetches = stop.kind === "take_over";
   const early = job !== null && Date.parse(arrival) < Date.parse(job.window_from) - 60_000;
-  const target: Target | null = job ? { lat: job.lat, lon: job.lon, label: job.customer_name } : { lat: route.depot.lat, lon: route.depot.lon, label: route.depot.name };
-  const [street, town] = job ? addressLines(job.address) : [route.depot.name, route.depot.address];
+  const target: Target = job ? { lat: stop.lat ?? job.lat, lon: stop.lon ?? job.lon, label: (fetches && job.stands_in) || job.customer_name } : { lat: route.depot.lat, lon: route.depot.lon, label: route.depot.name };
+  const [street, town] = !job ? [route.depot.name, route.depot.address]
+    : fetches ? [[job.stands_in, job.stands_in_plate].filter(Boolean).join(" · "), t("drive.stands_at", { at: `${target.lat.toFixed(5)}, ${target.lon.toFixed(5)}` })] : addressLines(job.address);
+  const phone = job && !fetches ? job.phone : "";
   const arrive = () => {
     act({ kind: "arrive", stop_id: stop.id, body: { occurred_at: new Date().toISOString() } });
     say({ tone: "good", title: t("answer.arrived") });
@@ -32,14 +36,14 @@ export function DriveStep({ route, stops, stop, number, own, onOrder, act, say }
         <section className={classes.where}>
           <h2 data-testid="address" data-long={street.length > 14 || undefined}>{together(street)}</h2>
           <p>{town}</p>
-          <strong data-testid="customer">{job?.customer_name}</strong>
+          <strong data-testid="customer">{fetches ? t("drive.for", { who: takenOverWith(stops, stop).map((one) => one.job?.customer_name).join(", ") }) : job?.customer_name}</strong>
         </section>
         <section className={classes.times} data-tone={late > 0 ? "bad" : undefined}>
           <div>
             <small>{t(route.eta_by === "position" ? "drive.eta" : "drive.eta_about")}</small>
             <strong data-testid="eta">{clock(arrival)}</strong>
           </div>
-          {job && (
+          {job && !fetches && (
             <div>
               <small>{t("drive.promised")}</small>
               <span data-testid="window">{clock(job.window_from)} – {clock(job.window_until)}</span>
@@ -47,26 +51,26 @@ export function DriveStep({ route, stops, stop, number, own, onOrder, act, say }
             </div>
           )}
         </section>
-        {job && job.note !== "" && (
+        {job && !fetches && job.note !== "" && (
           <section className={classes.note} data-testid="note">
             <small>{t("drive.note")}</small>
             <p>{job.note}</p>
           </section>
         )}
-        {job && (
+        {job && !fetches && (
           <p className={classes.small}>
             {t("home.cartons", { count: job.cartons.length })}
             {job.weight_g > 0 && ` · ${t("drive.weight", { kg: kilograms(job.weight_g) })}`}
             {` · ${t("drive.order", { number: job.order_number })}`}
-            {job.attempt > 1 && ` · ${t("drive.attempt", { n: job.attempt })}`}
+            {job.attempt > 1 && ` · ${t("drive.attempt", { n: job.attempt })}`} <Goods of={job.skills} />
           </p>
         )}
       </div>
       <footer className={classes.thumb}>
-        <div className={classes.sides} data-ratio={job && job.phone !== "" ? "way" : undefined}>
+        <div className={classes.sides} data-ratio={phone ? "way" : undefined}>
           <Navigate target={target} />
-          {job && job.phone !== "" && (
-            <a className={classes.side} href={`tel:${job.phone.replace(/[^+\d]/g, "")}`} data-testid="call">
+          {phone && (
+            <a className={classes.side} href={`tel:${phone.replace(/[^+\d]/g, "")}`} data-testid="call">
               <IconPhone size={26} />
               {t("drive.call")}
             </a>

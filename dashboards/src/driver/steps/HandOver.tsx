@@ -3,6 +3,7 @@ import { IconCheck, IconChevronDown, IconChevronUp, IconMinus, IconPlus } from "
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { compareDecimal, groupDigits, minus, plus } from "@/components/numbers";
+import { Goods as GoodsSigns } from "@/components/Goods";
 import { useUnit } from "@/components/Quantity";
 import { capital } from "@/components/words";
 import type { DriverCarton } from "@/data/driver";
@@ -168,7 +169,7 @@ function Parcel({ carton, over, onToggle, keeping, onKeeping }: ParcelProps) {
         <button type="button" className={classes.tick} role="checkbox" aria-checked={state === "handed"} data-testid={`tick-${carton.sscc}`} onClick={onToggle}>
           <span className={classes.box}>{state === "handed" && <IconCheck size={28} stroke={3.2} />}{(state === "kept" || state === "partly") && <IconMinus size={28} stroke={3.2} />}</span>
           <span className={classes.parcelWords}>
-            <strong className="mono">{shortSscc(carton.sscc)}</strong>
+            <strong className="mono">{shortSscc(carton.sscc)} <GoodsSigns of={carton.goods} /></strong>
             {kept ? <small data-tone="warn">{kept.pieces
               ? t("driver:goods.kept_some", { n: total(Object.values(kept.pieces)), all: total(carton.contents.map((content) => content.aboard)), reason: t(`driver:reason.${kept.reason}`) })
               : t("driver:goods.kept", { reason: t(`driver:reason.${kept.reason}`) })}</small>

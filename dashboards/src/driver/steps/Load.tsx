@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useMay } from "@/app/may";
+import { Goods } from "@/components/Goods";
 import { manifestQuery } from "@/data/driver";
 import { useCatcher } from "@/handheld/useCatcher";
 import { Verdict } from "../Answers";
@@ -24,7 +25,9 @@ export function LoadStep({ route, actions, act, say, verdict }: StepProps) {
   const rest = cartons.filter((carton) => carton.loaded_at === null && !carton.pending);
   const loaded = cartons.length - rest.length;
   const next = rest.find((carton) => carton.sscc === manifest.data?.next_sscc) ?? rest[0];
-  const complete = cartons.length > 0 && rest.length === 0;
+  // A van that only takes goods over from another one has nothing to load, and leaves all the same.
+  const fetches = manifest.data !== undefined && cartons.length === 0 && route.stops.some((stop) => stop.kind === "take_over");
+  const complete = fetches || (cartons.length > 0 && rest.length === 0);
 
   const scan = (code: string) => {
     setSure(false);
@@ -50,8 +53,8 @@ export function LoadStep({ route, actions, act, say, verdict }: StepProps) {
         {manifest.error && !manifest.data && <p className={classes.hint} data-tone="bad" role="alert">{sentence(manifest.error)}</p>}
         {manifest.data && cartons.length === 0 && (
           <div className={classes.empty}>
-            <strong>{t("load.nothing")}</strong>
-            <p>{t("load.nothing_next")}</p>
+            <strong data-testid="nothing">{t(fetches ? "load.fetches" : "load.nothing")}</strong>
+            <p>{t(fetches ? "load.fetches_next" : "load.nothing_next")}</p>
           </div>
         )}
         {cartons.length > 0 && (
@@ -69,6 +72,7 @@ export function LoadStep({ route, actions, act, say, verdict }: StepProps) {
                 <small>{t("load.first_in", { n: next.stop_position })}</small>
                 <strong className="mono">{shortSscc(next.sscc)}</strong>
                 <span>{next.customer_name}{next.place_code ? ` · ${next.place_code}` : ""}</span>
+                <Goods of={next.goods} />
               </section>
             )}
             {rest.length > 1 && (
@@ -76,7 +80,7 @@ export function LoadStep({ route, actions, act, say, verdict }: StepProps) {
                 {rest.filter((carton) => carton !== next).map((carton) => (
                   <li key={carton.sscc}>
                     <span className="mono">{shortSscc(carton.sscc)}</span>
-                    <span>{carton.customer_name}</span>
+                    <span>{carton.customer_name} <Goods of={carton.goods} /></span>
                     <b>{t("load.stop", { n: carton.stop_position })}</b>
                   </li>
                 ))}

@@ -1,10 +1,11 @@
 // The steps that are no delivery: a route that waits, a break, and taking over from a van that broke down.
 import { IconCoffee, IconTool, IconTruckDelivery } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
+import { Goods } from "@/components/Goods";
 import { useCatcher } from "@/handheld/useCatcher";
 import { Verdict } from "../Answers";
 import { CodeEntry } from "../CodeEntry";
-import { completed, means, type StopNow } from "../route";
+import { completed, means, takenOverWith, type StopNow } from "../route";
 import { shortSscc, useClock } from "../say";
 import type { StepProps } from "./step";
 import classes from "../Driver.module.css";
@@ -55,16 +56,19 @@ function begunAt(actions: StepProps["actions"], stopId: string): string | null {
   return found ? new Date(found.made_at).toISOString() : null;
 }
 
-export function TakeOverStep({ stop, actions, act, verdict }: StepProps & { stop: StopNow }) {
+/** All that this route takes from the vehicle that stands here, whichever of its deliveries it is for. */
+export function TakeOverStep({ stop, stops, actions, act, verdict }: StepProps & { stop: StopNow }) {
   const { t } = useTranslation("driver");
-  const cartons = stop.job?.cartons ?? [];
-  const codes = actions.filter((action) => action.kind === "take_over" && action.stop_id === stop.id).map((action) => action.code ?? "");
+  const { job } = stop;
+  const cartons = takenOverWith(stops, stop).flatMap((one) => (one.job?.cartons ?? []).map((carton) => ({ ...carton, customer: one.job?.customer_name })));
+  const codes = actions.filter((action) => action.kind === "take_over").map((action) => action.code ?? "");
   const rest = cartons.filter((carton) => carton.aboard_of !== null && !codes.some((code) => means(code, carton.sscc)));
   const scan = (code: string) => act({ kind: "take_over", stop_id: stop.id, code: completed(code, cartons) });
   useCatcher({ onScan: scan });
   return (
     <>
       <div className={classes.body}>
+        {job?.stands_in && <p className={classes.who}><b data-testid="from-vehicle">{[job.stands_in, job.stands_in_plate].filter(Boolean).join(" · ")}</b>{t("drive.take_over")}</p>}
         <p className={classes.instruction} data-testid="instruction">{t(rest.length > 0 ? "take_over.instruction" : "take_over.done")}</p>
         <div className={classes.count} data-testid="amount">
           <strong>{cartons.length - rest.length}</strong>
@@ -75,7 +79,7 @@ export function TakeOverStep({ stop, actions, act, verdict }: StepProps & { stop
           {rest.map((carton) => (
             <li key={carton.sscc}>
               <span className="mono">{shortSscc(carton.sscc)}</span>
-              <span>{stop.job?.customer_name}</span>
+              <span>{carton.customer} <Goods of={carton.goods} /></span>
             </li>
           ))}
         </ul>

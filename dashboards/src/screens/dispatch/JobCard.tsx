@@ -6,12 +6,13 @@ import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useCommand } from "@/api/command";
 import { Facts } from "@/components/facts";
-import { State } from "@/components/State";
+import { Goods } from "@/components/Goods";
+import { Shape, State } from "@/components/State";
 import { ErrorState } from "@/components/views";
 import { lockStop, proofsQuery, redraw, trackingLink, type Job, type Route, type Stop } from "@/data/dispatch";
 import { useBoard } from "./context";
 import { useMeasures } from "./measures";
-import { canMove, settled } from "./moves";
+import { canMove, lackingFor, settled } from "./moves";
 import classes from "./Dispatch.module.css";
 
 export function JobCard({ route, stop, job }: { route: Route; stop: Stop; job: Job }) {
@@ -22,6 +23,7 @@ export function JobCard({ route, stop, job }: { route: Route; stop: Stop; job: J
   const lock = useCommand(lockStop, { onDone: (changed) => void redraw(queries, day, (board) => settled(board, [changed])) });
   const link = useCommand(trackingLink);
   const movable = mayPlan && canMove(route, stop);
+  const lacking = lackingFor(route, job);
   return (
     <div className={classes.jobCard}>
       <Facts
@@ -31,6 +33,7 @@ export function JobCard({ route, stop, job }: { route: Route; stop: Stop; job: J
           job.promised_from !== null && [t("promised"), `${clock(job.promised_from, day)} – ${clock(job.promised_until, day)}`],
           [t("plan_and_eta"), stop.arrived_at ? t("planned_and_was", { plan: clock(stop.planned_arrival_at, day), was: clock(stop.arrived_at, day) }) : stop.eta_at ? t("planned_and_eta", { plan: clock(stop.planned_arrival_at, day), eta: clock(stop.eta_at, day) }) : clock(stop.planned_arrival_at, day)],
           [t("goods"), `${t("cartons", { count: job.cartons })} · ${kg(job.weight_g)} · ${litres(job.volume_ml)}`],
+          job.skills.length > 0 && [t("needs"), <Goods key="n" of={job.skills} lacking={lacking} />],
           [t("service"), minutes(job.service_s)],
           job.phone !== "" && [t("phone"), job.phone],
           job.note !== "" && [t("common:field.note"), job.note],
@@ -38,6 +41,12 @@ export function JobCard({ route, stop, job }: { route: Route; stop: Stop; job: J
           [t("common:field.state"), <State key="s" value={job.state} label={t(`job_state.${job.state}`)} />],
         ]}
       />
+      {lacking.length > 0 && (
+        <p className={classes.lacking}>
+          <Shape tone="bad" size={10} />
+          {t("not_for_this", { vehicle: route.vehicle.code })}
+        </p>
+      )}
       {(lock.error ?? link.error) && <ErrorState error={lock.error ?? link.error} compact />}
       <div className={classes.jobActions}>
         {movable && (

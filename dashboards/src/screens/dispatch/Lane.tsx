@@ -3,7 +3,7 @@
 import { IconAlertTriangleFilled, IconCheck, IconCoffee, IconLock, IconLockFilled, IconX } from "@tabler/icons-react";
 import { memo, useMemo, type KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
-import { Shape } from "@/components/State";
+import { Shape, useWord } from "@/components/State";
 import type { Route, Slot, Stop } from "@/data/dispatch";
 import { Mark } from "@/map/Mark";
 import { lookIn, useBoard } from "./context";
@@ -47,7 +47,7 @@ export const Lane = memo(function Lane({ route, span, width }: { route: Route; s
               {late}
             </span>
           )}
-          {route.departed_at ? `${done}/${deliveries.length}` : deliveries.length}
+          {route.departed_at ? deliveries.length > 0 && `${done}/${deliveries.length}` : deliveries.length}
         </span>
         <span className={classes.driver}>{route.driver?.name ?? t("no_driver")}</span>
         <span className={classes.fill} title={t("load_percent", { n: Math.round(full * 100) })} data-over={full > 1 || undefined}>
@@ -87,6 +87,7 @@ const Block = memo(function Block({ route, stop, number, place }: { route: Route
   const { t } = useTranslation("dispatch");
   const { mayPlan, moves } = useBoard();
   const { clock, minutes } = useMeasures();
+  const word = useWord();
   const job = stop.job;
   const movable = mayPlan && job !== null && canMove(route, stop);
   const chosen = useStage((s) => job !== null && s.jobId === job.id);
@@ -103,7 +104,7 @@ const Block = memo(function Block({ route, stop, number, place }: { route: Route
   const { start } = timesOf(stop);
   const says = [
     `${number}. ${job.customer_name}`, t("at_time", { at: clock(start) }), t("window_of", { from: clock(job.window_from), until: clock(job.window_until) }),
-    late ? t("late_by", { n: minutes(stop.late_s) }) : null, stop.locked ? t("locked") : null, t(`stop_state.${stop.state}`),
+    job.skills.map((one) => word("storage", one)).join(", "), late ? t("late_by", { n: minutes(stop.late_s) }) : null, stop.locked ? t("locked") : null, t(`stop_state.${stop.state}`),
   ].filter(Boolean).join(", ");
   const onKey = (event: KeyboardEvent<HTMLElement>) => {
     if (event.key === "ArrowRight" || event.key === "ArrowLeft") {
@@ -138,7 +139,7 @@ const Block = memo(function Block({ route, stop, number, place }: { route: Route
       title={says}
       data-block={job.id}
       data-state={stop.state}
-      data-late={(late && stop.state !== "failed") || undefined}
+      data-late={!late || stop.state === "failed" ? undefined : stop.state === "done" ? "was" : "will"}
       data-chosen={chosen || undefined}
       data-near={near || undefined}
       data-lifted={lifted || undefined}

@@ -9,6 +9,7 @@ import { useTranslation } from "react-i18next";
 import { useCommand } from "@/api/command";
 import { Confirm } from "@/components/Confirm";
 import { FormDialog, text } from "@/components/CommandForm";
+import { Goods } from "@/components/Goods";
 import { Shape, State } from "@/components/State";
 import { ErrorState } from "@/components/views";
 import { breakDown, cancelRoute, lockRoute, redraw, release, startPlan, type Route, type Stop } from "@/data/dispatch";
@@ -17,7 +18,7 @@ import { lookIn, useBoard } from "./context";
 import { JobCard } from "./JobCard";
 import { numbersOf, timesOf } from "./lanes";
 import { useMeasures } from "./measures";
-import { canMove, isLate, others, settled } from "./moves";
+import { canMove, isLate, lackingFor, others, settled } from "./moves";
 import { ROUTE_TONES } from "./RoutesList";
 import { SlotLine } from "./SlotWords";
 import { stage, useStage } from "./stage";
@@ -48,7 +49,7 @@ export function RoutePanel({ route }: { route: Route }) {
         <li className={classes.stopItem}>
           <Way route={route} stop={null} position={stops.length + 1} here={here === stops.length + 1} />
         </li>
-        <Ends route={route} which="end" />
+        {route.state === "broken_down" ? <BrokenDown /> : <Ends route={route} which="end" />}
       </ol>
     </div>
   );
@@ -118,6 +119,7 @@ function RouteHead({ route }: { route: Route }) {
         )}
       </div>
       <div className={classes.routeSub}>
+        <Goods of={vehicle.skills} />
         {[route.number, vehicle.plate, route.driver?.name ?? t("no_driver"), km(route.distance_m), t("driving", { time: hours(route.drive_s) })].filter(Boolean).join(" · ")}
       </div>
       <div className={classes.loads}>
@@ -159,6 +161,17 @@ function Load({ part, whole, label, of }: { part: number; whole: number; label: 
         <b style={{ width: `${Math.min(1, share) * 100}%` }} />
       </i>
     </div>
+  );
+}
+
+/** It comes back by no plan; what it carried waits for another one. */
+function BrokenDown() {
+  const { t } = useTranslation("dispatch");
+  return (
+    <li className={classes.depot}>
+      <Shape tone="bad" size={11} />
+      {t("broke_down_here")}
+    </li>
   );
 }
 
@@ -248,17 +261,20 @@ const StopLine = memo(function StopLine({ route, stop, number }: { route: Route;
         <IconGripVertical className={classes.grip} size={14} stroke={1.7} aria-hidden />
         <Mark look={lookIn(looks, route.vehicle.code)} text={number} size={24} hollow={stop.state === "done" || stop.state === "failed"} />
         <span className={classes.stopWho}>
-          <strong>{job.customer_name}</strong>
+          <span className={classes.stopName}>
+            <strong>{job.customer_name}</strong>
+            <Goods of={job.skills} lacking={lackingFor(route, job)} />
+          </span>
           <span className="soft">{job.address}</span>
         </span>
         <span className={classes.stopWhen}>
-          <span className={late ? classes.lateText : undefined}>
+          <span className={late ? classes.lateText : undefined} data-was={stop.state === "done" || undefined}>
             {late && <Shape tone={stop.state === "done" ? "warn" : "bad"} size={9} />}
             {stop.state === "done" && <IconCheck size={13} stroke={2.4} className={classes.doneMark} aria-label={t("stop_state.done")} />}
             {stop.state === "failed" && <Shape tone="bad" size={10} />}
             <b>{clock(start, day)}</b>
           </span>
-          <span className="soft">{late ? t("late_by", { n: minutes(stop.late_s) }) : `${clock(job.window_from, day)}–${clock(job.window_until, day)}`}</span>
+          <span className="soft">{stop.state === "failed" ? t(`job_state.${job.state}`) : late ? t("late_by", { n: minutes(stop.late_s) }) : `${clock(job.window_from, day)}–${clock(job.window_until, day)}`}</span>
         </span>
         {stop.locked && <IconLock size={13} stroke={2} aria-label={t("locked")} />}
       </div>

@@ -45,7 +45,8 @@ function RouteLine({ route }: { route: Route }) {
         <span className={classes.routeFacts}>
           <State value={route.state} group="dispatch:route_state" label={t(`route_state.${route.state}`)} tone={ROUTE_TONES[route.state]} />
           <span className="soft">
-            {route.departed_at ? t("done_of", { done, all: stops.length }) : t("stops", { count: stops.length })} · {km(route.distance_m)} · {t("back_at", { at: clock(route.eta_back_at ?? route.ends_at, day) })}
+            {route.state === "broken_down" ? stops.length > 0 && t("done_of", { done, all: stops.length })
+              : `${route.departed_at ? t("done_of", { done, all: stops.length }) : t("stops", { count: stops.length })} · ${km(route.distance_m)} · ${t("back_at", { at: clock(route.eta_back_at ?? route.ends_at, day) })}`}
           </span>
         </span>
         {late > 0 && (

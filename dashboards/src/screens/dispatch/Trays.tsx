@@ -6,6 +6,7 @@ import { memo, useEffect, useRef, useState, type KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useCommand } from "@/api/command";
+import { Goods } from "@/components/Goods";
 import { Shape } from "@/components/State";
 import { EmptyState, ErrorState, LoadingRows } from "@/components/views";
 import { askAgain, pinJob, slotsQuery, type Board, type Job } from "@/data/dispatch";
@@ -102,7 +103,10 @@ const TrayJob = memo(function TrayJob({ job, tray }: { job: Job; tray: Tray }) {
       >
         <IconGripVertical className={classes.grip} size={14} stroke={1.7} aria-hidden />
         <span className={classes.stopWho}>
-          <strong>{job.customer_name}</strong>
+          <span className={classes.stopName}>
+            <strong>{job.customer_name}</strong>
+            <Goods of={job.skills} />
+          </span>
           <span className="soft">{job.address}</span>
         </span>
         <span className={classes.stopWhen}>

@@ -55,6 +55,11 @@ export function canMove(route: Route, stop: Stop): boolean {
   return route.state === "draft" || route.state === "released" || route.state === "under_way";
 }
 
+/** What a job needs and its vehicle does not list; once it is aboard, nobody asks any more. */
+export function lackingFor(route: Route, job: Job): string[] {
+  return job.state === "planned" || job.state === "released" ? job.skills.filter((skill) => !route.vehicle.skills.includes(skill)) : [];
+}
+
 const renumbered = (stops: Stop[]): Stop[] => stops.map((stop, index) => (stop.position === index + 1 ? stop : { ...stop, position: index + 1 }));
 
 const withLoad = (route: Route, job: Job, sign: 1 | -1): Route["load"] => ({

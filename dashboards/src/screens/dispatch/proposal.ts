@@ -29,7 +29,7 @@ export function proposed(board: Board, plan: Plan): Board {
       }),
       id: one.route_id ?? `proposed:${one.vehicle_id}:${one.shift_id}`,
       number: one.route_number ?? known?.number ?? "",
-      vehicle: vehicles.get(one.vehicle_id) ?? { id: one.vehicle_id, code: one.code, plate: "", max_weight_g: Infinity, max_volume_ml: Infinity, max_cartons: Infinity },
+      vehicle: vehicles.get(one.vehicle_id) ?? { id: one.vehicle_id, code: one.code, plate: "", max_weight_g: Infinity, max_volume_ml: Infinity, max_cartons: Infinity, skills: [...new Set(jobs.flatMap((job) => job.skills))] },
       shift, starts_at: one.starts_at, ends_at: one.ends_at, distance_m: one.distance_m, drive_s: one.drive_s,
       geometry: one.geometry, estimated: one.estimated, stops,
       load: { weight_g: sum("weight_g"), volume_ml: sum("volume_ml"), cartons: sum("cartons") },

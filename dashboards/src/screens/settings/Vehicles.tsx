@@ -5,12 +5,14 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useCommand } from "@/api/command";
-import { FormDialog, orNull, text, type Field, type Values } from "@/components/CommandForm";
+import { FormDialog, many, orNull, text, type Field, type Values } from "@/components/CommandForm";
 import { DataTable, type Column } from "@/components/DataTable";
+import { Goods, GOODS, isGoods } from "@/components/Goods";
 import { PlaceLink } from "@/components/MovementTable";
 import { Page, Panel } from "@/components/Page";
-import { State } from "@/components/State";
+import { State, useWord } from "@/components/State";
 import { EmptyState, LiveView } from "@/components/views";
+import { capital } from "@/components/words";
 import { changeVehicle, createVehicle, depotsQuery, fleetQuery, type Depot, type FleetVehicle, type NewFleetVehicle } from "@/data/fleet";
 
 const KG = 1000, CUBIC_M = 1_000_000, MONEY = 100;
@@ -24,14 +26,14 @@ export default function Vehicles() {
   const [editing, setEditing] = useState<FleetVehicle | "new" | null>(null);
   const columns: Column<FleetVehicle>[] = [
     { key: "code", header: t("common:field.code"), cell: (vehicle) => <PlaceLink id={vehicle.id} code={vehicle.code} /> },
-    { key: "name", header: t("common:field.name"), grow: true, cell: (vehicle) => vehicle.name || "–" },
+    { key: "name", header: t("common:field.name"), cell: (vehicle) => vehicle.name || "–" },
     { key: "plate", header: t("vehicle.plate"), cell: (vehicle) => <span className="mono">{vehicle.plate || "–"}</span> },
     { key: "depot", header: t("vehicle.depot"), cell: (vehicle) => vehicle.depot_code },
+    { key: "goods", header: t("vehicle.goods"), grow: true, cell: (vehicle) => (vehicle.skills.length > 0 ? <Goods of={vehicle.skills} /> : <span className="soft">{t("vehicle.ambient_only")}</span>) },
     { key: "weight", header: t("vehicle.weight"), align: "right", cell: (vehicle) => shown(vehicle.max_weight_g, KG) },
     { key: "volume", header: t("vehicle.volume"), align: "right", cell: (vehicle) => shown(vehicle.max_volume_ml, CUBIC_M) },
-    { key: "cartons", header: t("vehicle.cartons"), align: "right", cell: (vehicle) => vehicle.max_cartons },
-    { key: "km", header: t("vehicle.per_km"), align: "right", cell: (vehicle) => (vehicle.cost_per_km_cents / MONEY).toFixed(2) },
-    { key: "h", header: t("vehicle.per_h"), align: "right", cell: (vehicle) => (vehicle.cost_per_h_cents / MONEY).toFixed(2) },
+    { key: "cartons", header: t("vehicle.cartons_short"), align: "right", cell: (vehicle) => vehicle.max_cartons },
+    { key: "costs", header: t("vehicle.costs"), align: "right", cell: (vehicle) => [vehicle.cost_per_km_cents, vehicle.cost_per_h_cents].map((cents) => (cents / MONEY).toFixed(2)).join(" / ") },
     { key: "gps", header: t("vehicle.gps"), cell: (vehicle) => (vehicle.gps_device ? <span className="mono">{[vehicle.gps_agent, vehicle.gps_device].filter(Boolean).join("/")}</span> : <span className="soft">{t("vehicle.no_gps")}</span>) },
     { key: "active", header: t("common:field.state"), cell: (vehicle) => <State value={vehicle.active ? "active" : "inactive"} /> },
   ];
@@ -56,6 +58,7 @@ export default function Vehicles() {
 
 function VehicleDialog({ vehicle, depots, onClose }: { vehicle: FleetVehicle | null; depots: Depot[]; onClose: () => void }) {
   const { t } = useTranslation(["settings", "common"]);
+  const word = useWord();
   const create = useCommand(createVehicle, { changes: ["deliveries", "floor"] });
   const change = useCommand(changeVehicle, { changes: ["deliveries", "floor"] });
   const fields: Field[] = [
@@ -72,13 +75,16 @@ function VehicleDialog({ vehicle, depots, onClose }: { vehicle: FleetVehicle | n
     { name: "h", label: t("vehicle.per_h"), kind: "quantity", required: true, half: true, initial: shown(vehicle?.cost_per_h_cents ?? 3500, MONEY) },
     { name: "gps_agent", label: t("vehicle.gps_agent"), hint: t("vehicle.gps_hint"), half: true, initial: vehicle?.gps_agent ?? "" },
     { name: "gps_device", label: t("vehicle.gps_device"), half: true, initial: vehicle?.gps_device ?? "" },
-    { name: "skills", label: t("vehicle.skills"), hint: t("vehicle.skills_hint"), initial: vehicle?.skills.join(", ") },
+    { name: "goods", label: t("vehicle.goods"), hint: t("vehicle.goods_hint"), kind: "many", initial: vehicle?.skills.filter(isGoods) ?? [],
+      options: GOODS.map((value) => ({ value, label: capital(word("storage", value)) })) },
+    { name: "skills", label: t("vehicle.skills"), hint: t("vehicle.skills_hint"), initial: vehicle?.skills.filter((skill) => !isGoods(skill)).join(", ") },
     ...(vehicle ? [{ name: "active", label: t("vehicle.active"), kind: "check", initial: vehicle.active } satisfies Field] : []),
   ];
   const common = (values: Values) => ({
     name: text(values["name"]), plate: text(values["plate"]), depot_id: text(values["depot_id"]), max_weight_g: whole(values["weight"], KG), max_volume_ml: whole(values["volume"], CUBIC_M),
     max_cartons: whole(values["cartons"], 1), fixed_cost_cents: whole(values["fixed"], MONEY), cost_per_km_cents: whole(values["km"], MONEY), cost_per_h_cents: whole(values["h"], MONEY),
-    gps_agent: orNull(values["gps_agent"]), gps_device: orNull(values["gps_device"]), skills: text(values["skills"]).split(",").map((skill) => skill.trim()).filter(Boolean),
+    gps_agent: orNull(values["gps_agent"]), gps_device: orNull(values["gps_device"]),
+    skills: [...new Set([...many(values["goods"]), ...text(values["skills"]).split(/[,，]/).map((skill) => skill.trim()).filter(Boolean)])],
   });
   const shared = { opened: true, onClose, fields, done: t("common:action.saved") };
   return vehicle ? (
