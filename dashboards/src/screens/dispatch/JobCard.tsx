@@ -26,6 +26,12 @@ export function JobCard({ route, stop, job }: { route: Route; stop: Stop; job: J
   const lacking = lackingFor(route, job);
   return (
     <div className={classes.jobCard}>
+      {lacking.length > 0 && (
+        <p className={classes.lacking}>
+          <Shape tone="bad" size={10} />
+          {t("not_for_this", { vehicle: route.vehicle.code })}
+        </p>
+      )}
       <Facts
         facts={[
           [t("common:field.order"), <Link key="o" to={`/orders/${job.order_id}`} className="quiet-link">{job.order_number}</Link>],
@@ -41,12 +47,6 @@ export function JobCard({ route, stop, job }: { route: Route; stop: Stop; job: J
           [t("common:field.state"), <State key="s" value={job.state} label={t(`job_state.${job.state}`)} />],
         ]}
       />
-      {lacking.length > 0 && (
-        <p className={classes.lacking}>
-          <Shape tone="bad" size={10} />
-          {t("not_for_this", { vehicle: route.vehicle.code })}
-        </p>
-      )}
       {(lock.error ?? link.error) && <ErrorState error={lock.error ?? link.error} compact />}
       <div className={classes.jobActions}>
         {movable && (
