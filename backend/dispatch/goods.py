@@ -66,23 +66,25 @@ REMEDY = "Bring it with another vehicle, or say in the settings that this one ca
 def needs(skills: Collection[str]) -> str:
     """ "a vehicle for chilled and frozen goods with tail lift"."""
     goods, free = _goods(skills), _free(skills)
-    return "a vehicle" + (f" for {goods}" if goods else "") + (f" with {free}" if free else "")
+    if goods and free:
+        return f"a vehicle for {goods} with {free}"
+    return f"a vehicle for {goods}" if goods else f"a vehicle with {free}"
 
 
 def cannot(vehicle: str, missing: Collection[str]) -> str:
     """ "VAN-2 is not for chilled goods"."""
     goods, free = _goods(missing), _free(missing)
-    said = [f"is not for {goods}"] if goods else []
-    said += [f"has no {free}"] if free else []
-    return f"{vehicle} {' and '.join(said)}"
+    if goods and free:
+        return f"{vehicle} is not for {goods} and has no {free}"
+    return f"{vehicle} is not for {goods}" if goods else f"{vehicle} has no {free}"
 
 
 def able(skills: Sequence[str]) -> str:
     """ "it may carry chilled goods", after an "if"."""
     goods, free = _goods(skills), _free(skills)
-    said = [f"may carry {goods}"] if goods else []
-    said += [f"has {free}"] if free else []
-    return f"it {' and '.join(said)}"
+    if goods and free:
+        return f"it may carry {goods} and has {free}"
+    return f"it may carry {goods}" if goods else f"it has {free}"
 
 
 def _goods(skills: Collection[str]) -> str:

@@ -425,7 +425,7 @@ def job_changed(conn: Conn, ctx: Context, job: Job) -> None:
             ctx,
             job,
             "no_vehicle_allowed",
-            f"It needs {goods.needs(job.skills)}; {goods.cannot(label, missing)}.",
+            f"This delivery needs {goods.needs(job.skills)}; {goods.cannot(label, missing)}.",
         )
         return
     if any(c > m for c, m in zip(_carried(s, timed), s.vehicle(label).capacity, strict=True)):
