@@ -85,6 +85,37 @@ test("a hint that comes while its query is under way is not lost", async () => {
   await until(() => asked === 2);
 });
 
+test("a hint is followed at once, and however many come, each query is fetched only so often", async () => {
+  const backend = await server();
+  const live = connect(backend.port);
+  await until(() => live.state.status === "open");
+  const queries = new QueryClient({ defaultOptions: { queries: { staleTime: Infinity } } });
+  closers.push(followHints(live, queries, () => null, 400));
+  const asked: Record<string, number[]> = { stock: [], orders: [] };
+  for (const topic of ["stock", "orders"] as const) {
+    const queryFn = () => asked[topic]?.push(Date.now());
+    const observer = new QueryObserver(queries, { queryKey: [topic], queryFn, meta: { topics: [topic] } });
+    closers.push(observer.subscribe(() => undefined));
+  }
+  await until(() => asked["stock"]?.length && asked["orders"]?.length);
+  await new Promise((later) => setTimeout(later, 450)); // the greeting of the connection is over
+  asked["stock"] = [];
+  asked["orders"] = [];
+  for (let n = 0; n < 30; n++) {
+    backend.tell({ topic: "stock", site: null, id: String(n) });
+    await new Promise((later) => setTimeout(later, 20));
+  }
+  const told = Date.now();
+  backend.tell({ topic: "orders", site: null, id: "1" });
+  await until(() => asked["orders"]?.length);
+  expect((asked["orders"]?.[0] ?? 0) - told).toBeLessThan(200); // not after the busy one's pause
+  await new Promise((later) => setTimeout(later, 450));
+  const times = asked["stock"] ?? [];
+  expect(times.length).toBeGreaterThan(1);
+  expect(times.length).toBeLessThan(5);
+  times.slice(1).forEach((at, n) => expect(at - (times[n] ?? 0)).toBeGreaterThanOrEqual(395));
+});
+
 test("after a lost connection it reconnects and everything followed is fetched anew", async () => {
   const backend = await server();
   const live = connect(backend.port);

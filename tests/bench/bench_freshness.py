@@ -9,6 +9,7 @@ waits `silence_s` (0.7 s) to know that the passage is over; that wait is inside 
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -41,7 +42,7 @@ from tests.bench.memory import pss_mb
 from tests.chromium import chromium
 from tests.conftest import build_warehouse
 
-PASSAGES, PREFIX, CASE_GTIN, PER_CASE = 60, "6412345", "16412345000019", 12
+PASSAGES, PREFIX, CASE_GTIN, PER_CASE = 100, "6412345", "16412345000019", 12
 ROOT = Path(__file__).parents[2]
 WATCH = """() => {
     window.shown = {};
@@ -59,8 +60,8 @@ def measure() -> Iterator[Figure]:
     for name, reads_per_s in (("1k", 1_000), ("10k", 10_000)):
         found, rate, edge_mb = _freshness(screens, reads_per_s)
         found.sort()
-        yield figure(f"freshness_p99_ms_{name}", 1000 * found[min(len(found) - 1, round(0.99 * len(found)))], "ms", must=1000, aim=250,
-                     lower_is_better=True, p50_ms=round(1000 * found[len(found) // 2]), passages=len(found), reads_per_s=round(rate))  # fmt: skip
+        yield figure(f"freshness_p99_ms_{name}", 1000 * found[math.ceil(0.99 * len(found)) - 1], "ms", must=1000, aim=250,
+                     lower_is_better=True, p50_ms=round(1000 * found[len(found) // 2]), worst_ms=round(1000 * found[-1]), passages=len(found), reads_per_s=round(rate))  # fmt: skip
         if name == "10k":
             yield figure(
                 "memory_edge_mb",

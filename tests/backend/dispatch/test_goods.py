@@ -135,7 +135,10 @@ def test_milk_that_is_packed_later_takes_the_delivery_off_a_van_that_does_not_co
     job = day.of("Kamppi")
     assert (job.cartons, job.skills, job.state, job.route_id) == (3, ["chilled", "lift"], "ready", None)
     assert job.reason == "no_vehicle_allowed"
-    assert job.detail == "This delivery needs a vehicle for chilled goods with lift; VAN-1 is not for chilled goods."
+    assert (
+        job.detail
+        == "This delivery needs a vehicle for chilled goods with lift; VAN-1 is not for chilled goods."
+    )
 
 
 def test_a_part_that_stayed_behind_and_a_second_attempt_need_what_is_in_them(
