@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -45,6 +46,7 @@ from backend.errors import (
     NotFound,
     Refused,
     RefusedButRecorded,
+    Unavailable,
     from_database,
 )
 from backend.ids import new_id
@@ -220,7 +222,10 @@ class ApiRoute(APIRoute):
 
         async def read(request: Request) -> Response:
             needs_who = not self._depends_on <= {_connection}
-            return await _visited(_Read(request, bool(self._depends_on), needs_who), handler)
+            # until its end, and fewer than there are connections and threads: with all of them held by those who wait for
+            # the other, nobody would go on
+            async with request.app.state.reads_at_once:
+                return await _visited(_Read(request, bool(self._depends_on), needs_who), handler)
 
         async def command(request: Request) -> Response:
             route = f"{request.method} {request.url.path}"
@@ -293,6 +298,9 @@ def _said_in_the_log(request: Request, route: str) -> Iterator[dict[str, Any]]:
 async def _run_command(request: Request, handler: Handler, route: str | None) -> Response:
     body = await request.body()
     for attempt in range(1, 5):
+        if attempt > 1:  # an upload that was read to its end is read anew
+            request = Request(request.scope, request.receive)
+            request._body = body
         try:
             # until its end: one that waits for another's lock must not take the place the other needs to go on
             async with request.app.state.commands_at_once:
@@ -312,7 +320,7 @@ async def _visited(visit: _Visit, handler: Handler) -> Response:
         _visit.set(visit)
         return await handler(visit.request)
     finally:
-        if visit.conn is not None:  # refused before the endpoint
+        if not visit.over:  # refused before the endpoint, or the server is being stopped
             with anyio.CancelScope(shield=True):
                 await to_thread.run_sync(visit.give_back, limiter=visit.limiter)
 
@@ -321,10 +329,13 @@ class _Visit:
     """A request under way: its connection from the pool, from `begin` to the end of `carry_out`."""
 
     conn: Conn | None = None
-    limiter: anyio.CapacityLimiter | None = None
+    over = False
 
-    def __init__(self, request: Request) -> None:
-        self.request = request
+    def __init__(self, request: Request, limiter: anyio.CapacityLimiter) -> None:
+        self.request, self.limiter = request, limiter
+        self._turn = (
+            threading.RLock()
+        )  # whoever gives the connection back waits for the thread that works with it
         self._pool: ConnectionPool[Conn] = request.app.state.pool
         request.state.conn = request.state.principal = None
 
@@ -336,8 +347,11 @@ class _Visit:
         raise NotImplementedError
 
     def _take(self) -> Conn:
-        self.conn = self.request.state.conn = self._pool.getconn()
-        return self.conn
+        with self._turn:
+            if self.over:
+                raise Unavailable("The server is being stopped; try again.")
+            self.conn = self.request.state.conn = self._pool.getconn()
+            return self.conn
 
     def _who(self, conn: Conn, now: datetime) -> Principal:
         who = authenticate(conn, self.request.headers.get("authorization"), now)
@@ -345,18 +359,24 @@ class _Visit:
         return who
 
     def give_back(self) -> None:
-        taken, self.conn = self.conn, None
-        self.request.state.conn = None
-        if taken is not None:
-            if not taken.closed:
-                taken.rollback()
-                taken.read_only = None
+        with self._turn:
+            self.over = True
+            taken, self.conn = self.conn, None
+            self.request.state.conn = None
+        if taken is None:
+            return
+        try:
+            taken.rollback()
+            taken.read_only = None
+        except psycopg.Error:  # the server went meanwhile; the pool replaces what is closed
+            taken.close()
+        finally:
             self._pool.putconn(taken)
 
 
 class _Read(_Visit):
     def __init__(self, request: Request, needs_db: bool, needs_who: bool) -> None:
-        super().__init__(request)
+        super().__init__(request, request.app.state.read_threads)
         self._needs_db, self._needs_who = needs_db, needs_who
 
     def begin(self) -> None:
@@ -367,16 +387,16 @@ class _Read(_Visit):
                 self._who(conn, datetime.now(UTC))
 
     def carry_out(self, endpoint: Callable[[], Response]) -> Response:
-        try:
-            return endpoint()
-        finally:
-            self.give_back()
+        with self._turn:
+            try:
+                return endpoint()
+            finally:
+                self.give_back()
 
 
 class _Command(_Visit):
     def __init__(self, request: Request, route: str | None, body: bytes) -> None:
-        super().__init__(request)
-        self.limiter = request.app.state.command_threads
+        super().__init__(request, request.app.state.command_threads)
         self._route, self._body = route, body
         self._key = request.headers.get("idempotency-key")
 
@@ -419,17 +439,18 @@ class _Command(_Visit):
 
     def carry_out(self, endpoint: Callable[[], Response]) -> Response:
         """Ends in a commit, or leaves nothing behind."""
-        try:
+        with self._turn:
             try:
-                response = endpoint()
-                keep = response.status_code < 400
-            except RefusedButRecorded as e:
-                response, keep = problem_response(e), True
-            if keep:
-                self._commit(response)
-            return response
-        finally:
-            self.give_back()
+                try:
+                    response = endpoint()
+                    keep = response.status_code < 400
+                except RefusedButRecorded as e:
+                    response, keep = problem_response(e), True
+                if keep:
+                    self._commit(response)
+                return response
+            finally:
+                self.give_back()
 
     def _commit(self, response: Response) -> None:
         assert self.conn is not None

@@ -36,7 +36,10 @@ log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 2 * 1024 * 1024
 MAX_UPLOAD_BYTES = 32 * 1024 * 1024  # multipart: imports
-COMMANDS_AT_ONCE = 8
+COMMANDS_AT_ONCE, READS_AT_ONCE = (
+    8,
+    20,
+)  # fewer than connections: log-ins of live screens and the metrics need some, too
 POOL_SIZE = 32
 
 ROUTERS = [
@@ -87,6 +90,8 @@ def create_app(
         app.state.pool = open_pool(app.state.database_url, size=POOL_SIZE)
         app.state.commands_at_once = anyio.Semaphore(COMMANDS_AT_ONCE, fast_acquire=True)
         app.state.command_threads = anyio.CapacityLimiter(COMMANDS_AT_ONCE)
+        app.state.reads_at_once = anyio.Semaphore(READS_AT_ONCE, fast_acquire=True)
+        app.state.read_threads = anyio.CapacityLimiter(READS_AT_ONCE)
         async with anyio.create_task_group() as background:
             app.state.background = background
             for start in app.state.on_startup:
@@ -148,17 +153,13 @@ def _document(app: FastAPI) -> None:
 
 
 def _answer_errors(app: FastAPI) -> None:
-    def problem(kind: str, title: str, status: int, detail: str, **more: Any) -> JSONResponse:
-        body = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": detail, **more}
-        return JSONResponse(body, status, media_type="application/problem+json")
-
     @app.exception_handler(Refused)
     async def refused(_: Request, e: Refused) -> JSONResponse:
         return problem_response(e)
 
     @app.exception_handler(RoadsDown)
     async def roads_down(_: Request, e: RoadsDown) -> JSONResponse:
-        return problem("roads-down", "The roads are not known right now", 503, str(e))
+        return _problem("roads-down", "The roads are not known right now", 503, str(e))
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, e: RequestValidationError) -> JSONResponse:
@@ -168,7 +169,7 @@ def _answer_errors(app: FastAPI) -> None:
             for err in e.errors()
         ]  # fmt: skip
         sentence = "; ".join(f"{f['field']}: {f['detail']}" for f in found[:5])
-        return problem(
+        return _problem(
             "invalid-input", "Invalid input", 422, sentence, field=found[0]["field"], errors=found[:50]
         )
 
@@ -181,14 +182,14 @@ def _answer_errors(app: FastAPI) -> None:
             e.sqlstate is None and isinstance(e, psycopg.InterfaceError)
         ):
             log.warning("database_unavailable", error=str(e))
-            return problem(
+            return _problem(
                 "unavailable", "Not available right now", 503, "The database does not answer; try again."
             )
         return await crashed(request, e)
 
     @app.exception_handler(PoolTimeout)
     async def busy(_: Request, e: PoolTimeout) -> JSONResponse:
-        return problem(
+        return _problem(
             "unavailable", "Not available right now", 503, "The database does not answer in time; try again."
         )
 
@@ -196,14 +197,14 @@ def _answer_errors(app: FastAPI) -> None:
     async def http(_: Request, e: HTTPException) -> JSONResponse:
         kinds = {404: "not-found", 405: "method-not-allowed", 400: "unreadable", 413: "too-large"}
         kind = kinds.get(e.status_code, "http")
-        answer = problem(kind, str(e.detail), e.status_code, str(e.detail))
+        answer = _problem(kind, str(e.detail), e.status_code, str(e.detail))
         answer.headers.update(e.headers or {})
         return answer
 
     @app.exception_handler(Exception)
     async def crashed(request: Request, e: Exception) -> JSONResponse:
         log.error("request_failed", path=request.url.path, method=request.method, exc_info=e)
-        return problem("internal", "Internal error", 500, "This is a fault of ours; it has been logged.")
+        return _problem("internal", "Internal error", 500, "This is a fault of ours; it has been logged.")
 
 
 class _BodyLimit:
@@ -220,19 +221,27 @@ class _BodyLimit:
         upload = headers.get("content-type", "").startswith("multipart/")
         limit = MAX_UPLOAD_BYTES if upload else MAX_BODY_BYTES
         said = headers.get("content-length", "")
+        sentence = f"A body may have {limit} bytes."
+        if said.isdigit() and int(said) > limit:
+            answer = _problem("too-large", "Too large", 413, sentence)
+            await answer(scope, receive, send)
+            return
         size = 0
 
         async def receive_so_much() -> Message:
             nonlocal size
-            if said.isdigit() and int(said) > limit:
-                raise HTTPException(413, f"A body may have {limit} bytes.")
             message = await receive()
             size += len(message.get("body", b""))
             if size > limit:
-                raise HTTPException(413, f"A body may have {limit} bytes.")
+                raise HTTPException(413, sentence)
             return message
 
         await self._app(scope, receive_so_much, send)
+
+
+def _problem(kind: str, title: str, status: int, detail: str, **more: Any) -> JSONResponse:
+    body = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": detail, **more}
+    return JSONResponse(body, status, media_type="application/problem+json")
 
 
 def _serve_operations(app: FastAPI) -> None:

@@ -7,8 +7,11 @@ one id from a read at an antenna to the posting in the ERP. Code binds it with
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import sys
+import threading
 from typing import Any
 
 import msgspec
@@ -36,7 +39,7 @@ def set_up(program: str, level: str = "info") -> None:
     ]
     structlog.configure(
         processors=[*shared, structlog.processors.JSONRenderer(serializer=_json)],
-        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        logger_factory=_Output,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         cache_logger_on_first_use=True,
     )
@@ -56,5 +59,22 @@ def set_up(program: str, level: str = "info") -> None:
         logging.getLogger(name).setLevel(max(quiet_level, logging.root.level))
 
 
+class _Output:
+    """Standard output, a line at a time. A line that cannot be written (a full disk, a closed pipe) ends no work."""
+
+    def __init__(self, *_: Any) -> None:
+        self._stream, self._turn = sys.stdout.buffer, threading.Lock()
+
+    def msg(self, line: bytes) -> None:
+        with contextlib.suppress(OSError, ValueError), self._turn:
+            self._stream.write(line + b"\n")
+            self._stream.flush()
+
+    debug = info = warning = error = exception = critical = msg
+
+
 def _json(line: Any, **_: Any) -> bytes:
-    return msgspec.json.encode(line, enc_hook=str)
+    try:
+        return msgspec.json.encode(line, enc_hook=str)
+    except (TypeError, ValueError):  # half of a pair of surrogates, a key that is no text, a date beyond the calendar
+        return json.dumps(line, default=str, skipkeys=True).encode()

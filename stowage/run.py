@@ -364,10 +364,13 @@ class Run:
             self._learn(erp_url=url)
             self._restart("api", "worker", "demo")  # somebody took the port that they were told
         elif self.settings.database_url is not None:
+            import psycopg
+
             from backend.db import DatabaseUnreachable, connect
             from backend.integration.erp.send import try_now
 
-            with contextlib.suppress(DatabaseUnreachable), connect(self.settings.database_url) as conn:
+            lost = contextlib.suppress(DatabaseUnreachable, psycopg.Error)
+            with lost, connect(self.settings.database_url) as conn:
                 try_now(conn)
         self.say("erp", "up; postings flow")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -171,7 +171,7 @@ def post(conn: Conn, ctx: Context, moves: Sequence[Move], *, observed: bool = Fa
             "from_place_id": m.from_.place_id, "from_license_plate_id": m.from_.license_plate_id, "from_status": m.from_.status,
             "to_place_id": m.to.place_id, "to_license_plate_id": m.to.license_plate_id, "to_status": m.to.status,
             "from_on_hand_after": source.on_hand if source else None, "to_on_hand_after": target.on_hand if target else None,
-            "reason": m.reason, "occurred_at": m.occurred_at or ctx.now, "actor": ctx.actor, "cause_kind": m.cause_kind,
+            "reason": m.reason, "occurred_at": (m.occurred_at or ctx.now).astimezone(UTC), "actor": ctx.actor, "cause_kind": m.cause_kind,
             "cause_id": m.cause_id, "correlation_id": ctx.correlation_id, "reverses_id": m.reverses_id,
             "erp_from": erp_from, "erp_to": erp_to, "posting": "to_post" if to_post else "nothing", "evidence": m.evidence,
         })  # fmt: skip

@@ -67,8 +67,8 @@ class Tryton:
             database.parent.mkdir(exist_ok=True)
             unfinished = database.with_suffix(".unfinished")
             shutil.copyfile(environment / f"{DATABASE}.sqlite", unfinished)
-            unfinished.replace(database)
             self._knows_password.unlink(missing_ok=True)
+            unfinished.replace(database)
         self._choose_address()
         config = self._write_config()
         if not self._knows_password.exists():
@@ -79,9 +79,10 @@ class Tryton:
             log=self.data_dir / "trytond.log",
             env=_child_environment(),
         )
-        if not wait_until(self.ready, 90, while_running=self._child):
+        if not wait_until(self.ready, 90, while_running=self._child) or not self._child.running():
             why = last_lines(self.data_dir / "trytond.log")
             self.stop()
+            self._port = None  # somebody may have taken it
             raise PartFailed(
                 f"the ERP server (Tryton) did not start: {why or 'no output'}; see {self.data_dir / 'trytond.log'}"
             )
@@ -133,6 +134,7 @@ class Tryton:
         """Of this data folder's own, for the integration account."""
         file = self.data_dir / "password"
         if not file.exists():
+            self._knows_password.unlink(missing_ok=True)
             write_private(file, secrets.token_urlsafe(18))
         return file.read_text(encoding="utf-8").strip()
 

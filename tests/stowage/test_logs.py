@@ -35,3 +35,15 @@ def test_every_line_is_json_with_time_level_program_and_correlation_id() -> None
     assert (lines[0]["lines"], lines[1]["level"]) == (3, "warning")
     assert "ZeroDivisionError" in lines[2]["exception"]
     assert done.stderr == ""
+
+
+def test_a_line_that_cannot_be_written_ends_no_work() -> None:
+    program = (
+        "import structlog; from stowage import logs; logs.set_up('worker'); log = structlog.get_logger();"
+        "log.info('said', half='\\udcff', odd={(1, 2): 3}); log.error('again'); open('/dev/stderr', 'w').write('worked on')"
+    )
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=REPOSITORY, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )  # fmt: skip
+    assert done.stderr.startswith("worked on")
