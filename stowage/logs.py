@@ -76,5 +76,8 @@ class _Output:
 def _json(line: Any, **_: Any) -> bytes:
     try:
         return msgspec.json.encode(line, enc_hook=str)
-    except (TypeError, ValueError):  # half of a pair of surrogates, a key that is no text, a date beyond the calendar
+    except (
+        TypeError,
+        ValueError,
+    ):  # half of a pair of surrogates, a key that is no text, a date beyond the calendar
         return json.dumps(line, default=str, skipkeys=True).encode()
