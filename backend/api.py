@@ -333,9 +333,7 @@ class _Visit:
 
     def __init__(self, request: Request, limiter: anyio.CapacityLimiter) -> None:
         self.request, self.limiter = request, limiter
-        self._turn = (
-            threading.RLock()
-        )  # whoever gives the connection back waits for the thread that works with it
+        self._turn = threading.RLock()
         self._pool: ConnectionPool[Conn] = request.app.state.pool
         request.state.conn = request.state.principal = None
 
@@ -346,10 +344,17 @@ class _Visit:
     def carry_out(self, endpoint: Callable[[], Response]) -> Response:
         raise NotImplementedError
 
-    def _take(self) -> Conn:
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """A request that is given up while a thread works for it is over when the thread is; a thread that comes later
+        finds it over, and no connection of somebody else's."""
         with self._turn:
             if self.over:
                 raise Unavailable("The server is being stopped; try again.")
+            yield
+
+    def _take(self) -> Conn:
+        with self._at_work():
             self.conn = self.request.state.conn = self._pool.getconn()
             return self.conn
 
@@ -387,7 +392,7 @@ class _Read(_Visit):
                 self._who(conn, datetime.now(UTC))
 
     def carry_out(self, endpoint: Callable[[], Response]) -> Response:
-        with self._turn:
+        with self._at_work():
             try:
                 return endpoint()
             finally:
@@ -439,7 +444,7 @@ class _Command(_Visit):
 
     def carry_out(self, endpoint: Callable[[], Response]) -> Response:
         """Ends in a commit, or leaves nothing behind."""
-        with self._turn:
+        with self._at_work():
             try:
                 try:
                     response = endpoint()
