@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page
+from playwright.sync_api import Error as PlaywrightError
 
 from stowage.demo.seed import ACCOUNTS
 from stowage.demo.shops import FEAST, HURRY, ISLAND, NOWHERE, VANS
@@ -411,7 +412,11 @@ class Watched:
         """The words are there, once the page has settled."""
         self.page.goto(self.base + path)
         place, deadline = self.page.locator(where).first, time.monotonic() + 30
-        place.wait_for()
+        try:
+            place.wait_for()
+        except PlaywrightError as e:
+            shown = self.page.inner_text("body")[:1500]
+            raise AssertionError(f"{path} has no {where}: {e}\n{shown}\n{self.wrong}") from e
         while (found := re.search(words, text := place.inner_text())) is None:
             assert time.monotonic() < deadline, f"{path} does not show {words!r}:\n{text[:1500]}"
             self.page.wait_for_timeout(200)
