@@ -11,6 +11,7 @@ import hashlib
 import re
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -325,7 +326,7 @@ async def _visited(visit: _Visit, handler: Handler) -> Response:
                 await to_thread.run_sync(visit.give_back, limiter=visit.limiter)
 
 
-class _Visit:
+class _Visit(ABC):
     """A request under way: its connection from the pool, from `begin` to the end of `carry_out`."""
 
     conn: Conn | None = None
@@ -337,12 +338,13 @@ class _Visit:
         self._pool: ConnectionPool[Conn] = request.app.state.pool
         request.state.conn = request.state.principal = None
 
+    @abstractmethod
     def begin(self) -> Response | None:
         """Opens the transaction. An answer ends the request here."""
-        raise NotImplementedError
 
+    @abstractmethod
     def carry_out(self, endpoint: Callable[[], Response]) -> Response:
-        raise NotImplementedError
+        """The endpoint's answer; the connection is given back."""
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:

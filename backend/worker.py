@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import importlib
 import inspect
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -28,6 +27,7 @@ from procrastinate.retry import BaseRetryStrategy
 from backend.db import DatabaseUnreachable, app_conninfo, connect
 from backend.devices.agents import broker_access
 from backend.jobs import TASKS, Task
+from backend.private import write_private
 
 log = structlog.get_logger("backend.worker")
 
@@ -233,12 +233,6 @@ def write_broker_access(passwords: str, rights: str, folder: Path) -> bool:
                 continue
         except FileNotFoundError:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = path.with_name(f".{name}.new")
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        new.replace(path)
+        write_private(path, text)
         changed = True
     return changed

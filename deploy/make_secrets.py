@@ -8,7 +8,8 @@ import secrets
 import sys
 from pathlib import Path
 
-from stowage.parts.broker import ACCOUNT, password_hash, write_private
+from backend.private import write_private
+from stowage.parts.broker import ACCOUNT, password_hash
 
 NAMES = ("db_password", "mqtt_password", "erp_password")
 

@@ -30,12 +30,12 @@ from backend.devices import agents, registry
 from backend.dispatch import depots, vehicles
 from backend.ids import new_id
 from backend.ledger import Move, Spot
+from backend.private import write_private
 from stowage.config import Settings
 from stowage.demo.catalog import Item, catalog
 from stowage.demo.layout import places
 from stowage.demo.shops import DEPOT, VANS, VANS_AGENT, shops
 from stowage.parts.ports import free_port
-from stowage.parts.private import write_private
 
 SITE = "HEL1"
 SEED = 20261122

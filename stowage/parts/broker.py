@@ -30,10 +30,10 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from backend.private import write_private
 from stowage.parts import PartFailed
 from stowage.parts.child import Child, last_lines, spawn, unprivileged_user, wait_until
 from stowage.parts.ports import free_port
-from stowage.parts.private import write_private
 
 ACCOUNT = "stowage"
 ITERATIONS = 101  # mosquitto's own default; the passwords are random, 32 bytes

@@ -20,10 +20,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from backend.private import write_private
 from stowage.parts import PartFailed
 from stowage.parts.child import Child, last_lines, spawn, wait_until
 from stowage.parts.ports import free_port
-from stowage.parts.private import write_private
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements" / "tryton.txt"

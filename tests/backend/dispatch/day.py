@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from backend.context import Context
 from backend.db import Conn
-from backend.dispatch import board, jobs, moves, plan_run, planning
+from backend.dispatch import board, jobs, moves, plan_run, planning, release
 from backend.dispatch.board import Board
 from backend.dispatch.jobs import Job
 from backend.dispatch.planning import Plan
@@ -168,3 +168,9 @@ def call(
     answer = api.request(method, f"/api/v1{path}", json=body, params=params)
     assert answer.status_code == expect, f"{answer.status_code} {answer.text}"
     return answer.json()
+
+
+def released(day: Day, code: str) -> None:
+    route = day.route(code)
+    with day.conn.transaction():
+        release.release(day.conn, day.ctx(), route.id, route.version, door_id=day.w.places["DOCK-2"])

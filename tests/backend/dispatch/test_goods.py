@@ -17,7 +17,7 @@ from backend.dispatch.jobs import Job
 from backend.errors import ChangedMeanwhile, Conflict
 from backend.migrate import FOLDER
 from backend.orders import NewLine, NewOrder, Order
-from tests.backend.dispatch.day import PLACES, Day, call, put
+from tests.backend.dispatch.day import PLACES, Day, call, put, released
 from tests.backend.dispatch.road import Customer, drive, job_row
 from tests.backend.orders.flow import let_jobs_run
 from tests.backend.packing.test_packing import pick_all
@@ -79,12 +79,6 @@ def drafts(day: Day, *codes: str) -> None:
     for code in codes:
         with day.conn.transaction():
             moves.new_route(day.conn, day.ctx(), shift_id=day.shifts[code], vehicle_id=None, day=None)
-
-
-def let_go(day: Day, code: str) -> None:
-    route = day.route(code)
-    with day.conn.transaction():
-        release.release(day.conn, day.ctx(), route.id, route.version, door_id=day.w.places["DOCK-2"])
 
 
 def load_all(day: Day, code: str) -> None:
@@ -164,7 +158,7 @@ def test_only_the_part_with_the_milk_needs_cooling_once_they_are_apart(day: Day)
     lists(day, "VAN-1", "chilled")
     packed(day, "Kamppi", TEA, MILK)
     day.planned()
-    let_go(day, "VAN-1")
+    released(day, "VAN-1")
     route = day.route("VAN-1")
     milk = next(c for c in load.manifest(day.conn, day.w.site_id, route.id).cartons if c.goods == ["chilled"])
     day.now = route.starts_at
@@ -251,13 +245,13 @@ def test_a_van_that_lost_its_cooling_is_neither_released_nor_loaded_and_a_plan_t
     day.planned()
     lists(day, "VAN-1")
     with pytest.raises(Conflict) as e:
-        let_go(day, "VAN-1")
+        released(day, "VAN-1")
     assert e.value.detail == (
         f"VAN-1 is not for chilled goods, and {milk.number} (Kamppi) needs that. "
         "Bring it with another vehicle, or say in the settings that this one can."
     )
     lists(day, "VAN-1", "chilled")
-    let_go(day, "VAN-1")
+    released(day, "VAN-1")
     lists(day, "VAN-1")
     with pytest.raises(Conflict, match=f"VAN-1 is not for chilled goods, and {milk.number} needs that"):
         load_all(day, "VAN-1")
@@ -267,7 +261,7 @@ def test_a_van_that_lost_its_cooling_is_neither_released_nor_loaded_and_a_plan_t
     assert [j.reason for j in day.planned().trays.unplanned] == ["no_vehicle_allowed"]
     lists(day, "VAN-1", "chilled")
     day.planned()
-    let_go(day, "VAN-1")
+    released(day, "VAN-1")
     drive_off(day, "VAN-1")
     packed(day, "Toolo", MILK)
     (waits,) = day.planned().trays.unplanned  # the van that cools has left, and does not come back for it
@@ -288,7 +282,7 @@ def test_the_milk_of_a_van_that_broke_down_is_taken_over_by_one_that_cools(day: 
     packed(day, "Kamppi", MILK)
     packed(day, "Station", TEA)
     day.planned()
-    let_go(day, "VAN-1")
+    released(day, "VAN-1")
     drive_off(day, "VAN-1")
     with day.conn.transaction():
         release.break_down(day.conn, day.ctx(), day.route("VAN-1").id, "engine")
@@ -313,7 +307,7 @@ def test_the_driver_and_the_board_see_which_cartons_are_chilled(day: Day, api: A
     lists(day, "VAN-1", "chilled")
     packed(day, "Kamppi", TEA, MILK)
     day.planned()
-    let_go(day, "VAN-1")
+    released(day, "VAN-1")
     api.as_user(day.conn, "dora", ["dispatcher"], day.w.site_id)
     route_id = day.route("VAN-1").id
     shown = call(api, "GET", f"/driver/routes/{route_id}")["stops"][0]["job"]

@@ -14,7 +14,7 @@ from backend.db import Conn, connect
 from backend.dispatch import come_back, load, moves, proof, release, shifts, vehicles
 from backend.dispatch import on_the_road as road
 from backend.errors import ChangedMeanwhile, Conflict
-from tests.backend.dispatch.day import Day, put
+from tests.backend.dispatch.day import Day, put, released
 from tests.backend.dispatch.road import (
     Customer,
     Drive,
@@ -23,7 +23,7 @@ from tests.backend.dispatch.road import (
     in_place,
     stocked,
 )
-from tests.backend.dispatch.test_release import drive_off, packed, released
+from tests.backend.dispatch.test_release import drive_off, packed
 from tests.backend.dispatch.test_whole_days import on_the_road, stop_of
 from tests.conftest import Api, Warehouse, put_stock
 

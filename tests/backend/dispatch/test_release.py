@@ -16,7 +16,7 @@ from backend.dispatch import jobs, load, moves, release, slots
 from backend.dispatch.jobs import Job
 from backend.errors import ChangedMeanwhile, Conflict
 from backend.orders import NewLine, NewOrder, Order
-from tests.backend.dispatch.day import IN_THE_SEA, PLACES, Day, call, put
+from tests.backend.dispatch.day import IN_THE_SEA, PLACES, Day, call, put, released
 from tests.backend.orders.flow import let_jobs_run
 from tests.backend.packing.test_packing import pick_all
 from tests.conftest import Api, Warehouse, put_stock
@@ -66,12 +66,6 @@ def packed(day: Day, name: str, quantity: str = "4", **ship_to: Any) -> Job:
 
 def jobs_of(day: Day, o: Order) -> list[Job]:
     return jobs.many(day.conn, " and j.order_id = %s order by j.id", [day.w.site_id, o.id])
-
-
-def released(day: Day, code: str) -> None:
-    route = day.route(code)
-    with day.conn.transaction():
-        release.release(day.conn, day.ctx(), route.id, route.version, door_id=day.w.places["DOCK-2"])
 
 
 def drive_off(day: Day, code: str) -> None:

@@ -16,9 +16,9 @@ import pytest
 
 from backend.db import Conn
 from backend.dispatch import load, moves
-from tests.backend.dispatch.day import ZONE, Day, put
+from tests.backend.dispatch.day import ZONE, Day, put, released
 from tests.backend.dispatch.road import books_are_right
-from tests.backend.dispatch.test_release import packed, released
+from tests.backend.dispatch.test_release import packed
 from tests.conftest import Api, Warehouse, put_stock
 
 SEEDS = [int(s) for s in os.environ.get("STOWAGE_TEST_SEEDS", "1").split(",")]

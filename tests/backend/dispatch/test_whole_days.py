@@ -11,8 +11,8 @@ from backend import dispatch, ledger
 from backend.db import Conn
 from backend.dispatch import come_back, proof
 from backend.dispatch import on_the_road as road
-from tests.backend.dispatch.day import Day, call
-from tests.backend.dispatch.test_release import drive_off, packed, released
+from tests.backend.dispatch.day import Day, call, released
+from tests.backend.dispatch.test_release import drive_off, packed
 from tests.backend.orders.flow import let_jobs_run
 from tests.conftest import Api, Warehouse, put_stock
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 def write_private(path: Path, text: str) -> None:
     """Replace a file as a whole, readable for its owner only."""
-    making = path.with_name(path.name + ".new")
+    making = path.with_name(f".{path.name}.new")
     making.unlink(missing_ok=True)
     with os.fdopen(os.open(making, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
         stream.write(text)
