@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 
@@ -52,3 +53,18 @@ def test_a_translation_says_all_that_the_sentence_says(part: str) -> None:
 def _blanks(text: str) -> list[str]:
     """An English plural's ending (`minute{1}`) needs no counterpart."""
     return sorted(re.findall(r"[{<](\d+)[}>]", text))
+
+
+def test_every_kind_of_discrepancy_has_its_word() -> None:
+    raised = {
+        argument.value
+        for file in (ROOT / "backend").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) in ("raise_discrepancy", "_raise")
+        for argument in node.args
+        if isinstance(argument, ast.Constant)
+    }  # fmt: skip
+    assert "receipt_short" in raised
+    for language in ("en", "zh"):
+        words = ROOT / "dashboards" / "src" / "i18n" / language / "discrepancies.json"
+        assert raised <= set(json.loads(words.read_text())["kind"]), language

@@ -34,7 +34,7 @@ export default function Vehicles() {
     { key: "volume", header: t("vehicle.volume"), align: "right", cell: (vehicle) => shown(vehicle.max_volume_ml, CUBIC_M) },
     { key: "cartons", header: t("vehicle.cartons_short"), align: "right", cell: (vehicle) => vehicle.max_cartons },
     { key: "costs", header: t("vehicle.costs"), align: "right", cell: (vehicle) => [vehicle.cost_per_km_cents, vehicle.cost_per_h_cents].map((cents) => (cents / MONEY).toFixed(2)).join(" / ") },
-    { key: "gps", header: t("vehicle.gps"), cell: (vehicle) => (vehicle.gps_device ? <span className="mono">{[vehicle.gps_agent, vehicle.gps_device].filter(Boolean).join("/")}</span> : <span className="soft">{t("vehicle.no_gps")}</span>) },
+    { key: "gps", header: t("vehicle.gps"), cell: (vehicle) => (vehicle.gps_device ? <span className="mono" title={vehicle.gps_agent ?? undefined}>{vehicle.gps_device}</span> : <span className="soft">{t("vehicle.no_gps")}</span>) },
     { key: "active", header: t("common:field.state"), cell: (vehicle) => <State value={vehicle.active ? "active" : "inactive"} /> },
   ];
   const without = depots.data?.length === 0;
