@@ -20,7 +20,6 @@ import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -33,7 +32,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from backend.private import write_private
 from stowage.parts import PartFailed
 from stowage.parts.child import Child, last_lines, spawn, unprivileged_user, wait_until
-from stowage.parts.ports import free_port
+from stowage.parts.ports import remembered_port
 
 ACCOUNT = "stowage"
 ITERATIONS = 101  # mosquitto's own default; the passwords are random, 32 bytes
@@ -89,7 +88,7 @@ class EmbeddedBroker:
         self._choose_kind()
         try:
             self._prepare_folders()
-            self.port = self.port or self._remembered_port()
+            self.port = self.port or remembered_port(self.data_dir / "port")
             self._render()
             (self.data_dir / "mosquitto.conf").write_text(
                 _MOSQUITTO.format(port=self.port, folder=self.data_dir)
@@ -154,18 +153,6 @@ class EmbeddedBroker:
         if self._mosquitto is not None:
             return [self._mosquitto, "-c", self.data_dir / "mosquitto.conf"]
         return [sys.executable, "-m", "stowage.parts.amqtt_broker", str(self.port), str(self.data_dir)]
-
-    def _remembered_port(self) -> int:
-        note = self.data_dir / "port"
-        with contextlib.suppress(OSError, ValueError):
-            port = int(note.read_text())
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(("127.0.0.1", port))
-            return port
-        port = free_port()
-        note.write_text(str(port))
-        return port
 
     def _prepare_folders(self) -> None:
         for folder in (self.data_dir, self.data_dir / "kept", self.access_dir):

@@ -6,8 +6,10 @@ choice and the start, any connection of any program may be given that one.
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
+from pathlib import Path
 
 from stowage.parts import PartFailed
 
@@ -25,3 +27,15 @@ def free_port(last_time: int | None = None) -> int:
                 continue
             return port
     raise PartFailed("no port is free on 127.0.0.1")
+
+
+def remembered_port(note: Path) -> int:
+    """Of 127.0.0.1, kept in the file `note` for those that were told it; another only where somebody has taken it.
+    Raises PartFailed, OSError (the note cannot be written)."""
+    last_time = None
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        last_time = int(note.read_text(encoding="utf-8"))
+    port = free_port(last_time)
+    if port != last_time:
+        note.write_text(f"{port}\n", encoding="utf-8")
+    return port

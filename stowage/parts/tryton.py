@@ -23,7 +23,7 @@ from pathlib import Path
 from backend.private import write_private
 from stowage.parts import PartFailed
 from stowage.parts.child import Child, last_lines, spawn, wait_until
-from stowage.parts.ports import free_port
+from stowage.parts.ports import remembered_port
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements" / "tryton.txt"
@@ -45,12 +45,10 @@ class Tryton:
         self,
         data_dir: Path,
         *,
-        port: int = 0,
         progress: Callable[[str], None] = lambda step: None,
         cache_dir: Path | None = None,
     ) -> None:
         self.data_dir = data_dir / "tryton"
-        self._asked_port = port
         self._progress = progress
         self._cache_dir = cache_dir
         self._child: Child | None = None
@@ -128,7 +126,7 @@ class Tryton:
     def _choose_address(self) -> None:
         if self._port is None:
             self.data_dir.mkdir(parents=True, exist_ok=True)
-            self._port = self._remembered_port()
+            self._port = remembered_port(self.data_dir / "port")
 
     def _password(self) -> str:
         """Of this data folder's own, for the integration account."""
@@ -141,19 +139,6 @@ class Tryton:
     @property
     def _knows_password(self) -> Path:
         return self.data_dir / "knows-password"
-
-    def _remembered_port(self) -> int:
-        """The same port as last time when it is free, so that an address kept elsewhere stays true."""
-        note = self.data_dir / "port"
-        last_time = None
-        if note.exists():
-            with contextlib.suppress(ValueError):
-                last_time = int(note.read_text(encoding="utf-8"))
-        free = free_port(self._asked_port or last_time)
-        if self._asked_port not in (0, free):
-            raise PartFailed(f"port {self._asked_port} for the ERP is in use; free it or choose another")
-        note.write_text(f"{free}\n", encoding="utf-8")
-        return free
 
     def _write_config(self) -> Path:
         config = self.data_dir / "trytond.conf"

@@ -548,6 +548,27 @@ def test_the_handheld_speaks_chinese(worker: Handheld, conn: Conn, warehouse: Wa
     eventually(lambda: bool(w.page.evaluate("document.documentElement.lang === 'zh-CN'")))
 
 
+def test_a_job_opened_while_the_language_is_loading_changes_over_in_full(
+    worker: Handheld, conn: Conn, warehouse: Warehouse
+) -> None:
+    put_stock(conn, warehouse, "TEA-250", "A-01-1", "10")
+    accept(conn, warehouse, ("TEA-250", "4"))
+    w = worker
+    held: list[Route] = []
+    arrived = False
+    w.page.route("**/assets/**", lambda route: route.continue_() if arrived else held.append(route))
+    w.press("language")
+    w.open("pick")
+    w.says("instruction", "Go there, scan the bin")
+    eventually(lambda: len(held) > 0)
+    arrived = True
+    for route in held:
+        route.continue_()
+    w.says("instruction", "前往并扫描货位")
+    w.scan("A-01-2", tone="bad")
+    w.says("verdict", "扫错了")
+
+
 def test_a_refusal_is_chinese_to_the_last_word(worker: Handheld, conn: Conn, warehouse: Warehouse) -> None:
     put_stock(conn, warehouse, "TEA-250", "A-01-1", "10")
     accept(conn, warehouse, ("TEA-250", "4"))

@@ -153,6 +153,9 @@ def test_the_address_is_the_same_at_the_next_run_and_another_when_it_is_taken(tm
     with EmbeddedBroker(tmp_path / "b", tmp_path / "a") as again:
         assert again == url
     with socket.socket() as taken:
+        taken.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # the broker's last connections are still winding down
         taken.bind(("127.0.0.1", int(url.rpartition(":")[2])))
         taken.listen()
         with EmbeddedBroker(tmp_path / "b", tmp_path / "a") as other:

@@ -3,6 +3,7 @@ import {
   IconAlertTriangle, IconArrowBackUp, IconBarcode, IconCheck, IconChevronLeft, IconCloudOff, IconKeyboard, IconMapPin, IconX,
 } from "@tabler/icons-react";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
+import i18next from "i18next";
 import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { useTranslation } from "react-i18next";
 import { useNavigate, useSearchParams } from "react-router";
@@ -18,13 +19,13 @@ import { lastStep, undo } from "./work";
 import classes from "./Handheld.module.css";
 
 export function StepScreen({ job }: { job: Job }) {
-  const { t, i18n } = useTranslation(["handheld", "common"]);
+  const { t } = useTranslation(["handheld", "common"]);
   const navigate = useNavigate();
   const [params] = useSearchParams();
   const queries = useQueryClient();
   const [runtime] = useState(() =>
     new Runtime<unknown>(job.flow, {
-      words: () => i18n.getFixedT(i18n.language, ["handheld", "common"]),
+      words: () => i18next.getFixedT(i18next.language, ["handheld", "common"]),
       leave: ({ go }: Outcome<unknown>) => void navigate(go ? `/handheld/${go.job}${go.code ? `?code=${encodeURIComponent(go.code)}` : ""}` : "/handheld"),
       done: () => void queries.invalidateQueries({ queryKey: ["handheld", "undo"] }),
     }),
