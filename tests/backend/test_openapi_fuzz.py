@@ -6,15 +6,11 @@ an order and a count under way, so that ids and codes of real things are met as 
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -28,6 +24,7 @@ from backend.auth.principals import issue_token
 from backend.db import connect
 from backend.ids import new_id
 from tests.conftest import build_warehouse, fresh_database, put_stock
+from tests.served import served
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
@@ -50,17 +47,8 @@ def server(postgres: str) -> Iterator[tuple[str, dict[str, str]]]:
             )
             token = issue_token(conn, user, ["admin"], kind="api", name="fuzz", expires_at=None).secret
         app.state.database_url = url
-        listener = socket.socket()
-        listener.bind(("127.0.0.1", 0))
-        program = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
-        thread = threading.Thread(target=program.run, kwargs={"sockets": [listener]})
-        thread.start()
-        deadline = time.monotonic() + 30
-        while not program.started and time.monotonic() < deadline:
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", {"Authorization": f"Bearer {token}"}
-        program.should_exit = True
-        thread.join(30)
+        with served(app) as base:
+            yield base, {"Authorization": f"Bearer {token}"}
 
 
 @schema.exclude(path="/api/v1/auth/logout").parametrize()

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import sys
 from pathlib import Path
+
+import structlog
 
 from tests.bench.figure import misses
 
@@ -22,7 +25,10 @@ def main() -> int:
         return 2
     missed = 0
     for group in wanted:
-        for figure in importlib.import_module(f"tests.bench.bench_{group}").measure():
+        measure = importlib.import_module(f"tests.bench.bench_{group}").measure
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+                            logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # fmt: skip
+        for figure in measure():
             missed += misses(figure)
             print(json.dumps(figure), flush=True)
     if missed:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-import uvicorn
 from playwright.sync_api import Page
 
 from backend.app import create_app
@@ -33,6 +31,7 @@ from tests.bench.figure import Figure, figure
 from tests.chromium import chromium
 from tests.conftest import build_warehouse
 from tests.screens import delivery_day as deliveries
+from tests.served import served
 
 STOPS, VANS, DROPS = 300, 20, 12
 HOURS = (8, 11.5)
@@ -75,33 +74,13 @@ def measure() -> Iterator[Figure]:
         )
         deliveries.plan_now(conn, ctx, day, limit_s=4)
         deliveries.draw_lines(conn, ctx)
-        base = stack.enter_context(_served(url, web_root))
+        base = stack.enter_context(served(create_app(url, web_root=web_root)))
         yield _drops(base, str(day), conn_stops=_count(conn))
 
 
 def _count(conn: object) -> int:
     row = conn.execute("select count(*) from delivery_stop where kind = 'delivery'").fetchone()  # type: ignore[attr-defined]
     return int(row[0])
-
-
-class _served:
-    """The application on a free port."""
-
-    def __init__(self, url: str, web_root: Path) -> None:
-        app = create_app(url, web_root=web_root)
-        self._server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-
-    def __enter__(self) -> str:
-        self._thread.start()
-        deadline = time.monotonic() + 30
-        while not self._server.started and time.monotonic() < deadline:
-            time.sleep(0.02)
-        return f"http://127.0.0.1:{self._server.servers[0].sockets[0].getsockname()[1]}"
-
-    def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
-        self._thread.join(10)
 
 
 def _drops(base: str, day: str, conn_stops: int) -> Figure:

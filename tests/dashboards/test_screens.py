@@ -227,12 +227,12 @@ class Watched:
     def open(self, path: str) -> str:
         """The visible text once the page has settled."""
         self.page.goto(self.base + path)
-        self.page.locator("#content h1").first.wait_for(timeout=15_000)
+        self.page.locator("#content h1").first.wait_for(timeout=30_000)
         self.page.locator("[role=status] .mantine-Skeleton-root").first.wait_for(
-            state="detached", timeout=15_000
+            state="detached", timeout=30_000
         )
         self.page.wait_for_function(
-            "!document.querySelector('#content .mantine-Skeleton-root')", timeout=15_000
+            "!document.querySelector('#content .mantine-Skeleton-root')", timeout=30_000
         )
         return self.page.locator("#content").inner_text()
 

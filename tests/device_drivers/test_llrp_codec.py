@@ -335,7 +335,7 @@ def test_a_report_of_megabytes_is_buffered_in_linear_time() -> None:
     for i in range(0, len(frame), 1460):
         found += framer.feed(frame[i : i + 1460])
     assert found == [frame]
-    assert time.perf_counter() - start < 3
+    assert time.perf_counter() - start < 8
 
 
 # --- words --------------------------------------------------------------------------------------------

@@ -127,7 +127,7 @@ def test_a_half_open_link_is_noticed_after_two_missed_keepalives() -> None:
         start = time.monotonic()
         with pytest.raises(DeviceLost, match="no keepalive"):
             read_until(driver, lambda _: False)
-        assert 0.3 < time.monotonic() - start < 2
+        assert 0.3 < time.monotonic() - start < 8
 
 
 def test_a_quiet_reader_with_keepalives_stays_connected() -> None:

@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from backend.app import create_app
 from backend.auth.principals import issue_token
 from backend.db import Conn
 from tests.conftest import Api, Warehouse
 from tests.screens.handheld import Backend
+from tests.served import served
 
 
 @pytest.fixture
 def backend(database_url: str, conn: Conn, warehouse: Warehouse, web_root: Path) -> Iterator[Backend]:
-    config = uvicorn.Config(
-        create_app(database_url, web_root=web_root), host="127.0.0.1", port=0, log_level="warning"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 30
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert server.started
     Api.as_user(_Headers(), conn, "wendy", ["worker"])  # type: ignore[arg-type]
     user = conn.execute("select id from app_user where username = 'wendy'").fetchone()
     assert user is not None
     token = issue_token(conn, user[0], ["worker"], kind="api", name="badge", expires_at=None).secret
-    yield Backend(f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", token)
-    server.should_exit = True
-    thread.join(10)
+    with served(create_app(database_url, web_root=web_root)) as base:
+        yield Backend(base, token)
 
 
 class _Headers:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from backend.app import create_app
@@ -29,6 +27,7 @@ from tests.chromium import ARGUMENTS
 from tests.conftest import Warehouse, tool
 from tests.screens import delivery_day as deliveries
 from tests.screens.delivery_day import DeliveryDay, at
+from tests.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -122,26 +121,14 @@ def office(
         conn, ctx, warehouse.customer_id, wanted[15], morning, evening, number="WEB-2005", weight_g=2000
     )
     deliveries.draw_lines(conn, ctx)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(database_url, web_root=web_root), host="127.0.0.1", port=0, log_level="warning"
-        )
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 30
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.02)
-    base = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    sessions = {}
-    for name in ("dora", "dan"):
-        login = httpx.post(
-            f"{base}/api/v1/auth/login", json={"username": name, "password": "a good password"}
-        )
-        sessions[name] = login.json()
-    yield Office(base, sessions, conn, ctx, day)
-    server.should_exit = True
-    thread.join(10)
+    with served(create_app(database_url, web_root=web_root)) as base:
+        sessions = {}
+        for name in ("dora", "dan"):
+            login = httpx.post(
+                f"{base}/api/v1/auth/login", json={"username": name, "password": "a good password"}
+            )
+            sessions[name] = login.json()
+        yield Office(base, sessions, conn, ctx, day)
 
 
 class Desk:
@@ -150,7 +137,7 @@ class Desk:
     def __init__(self, browser: Browser, office: Office, who: str = "dora", language: str = "en") -> None:
         self.office = office
         self.context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
-        self.context.set_default_timeout(20_000)
+        self.context.set_default_timeout(30_000)
         session = json.dumps(json.dumps(office.sessions[who]))
         self.context.add_init_script(
             f"localStorage.setItem('stowage.language', '{language}'); localStorage.setItem('stowage.session', {session})"

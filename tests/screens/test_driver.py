@@ -144,7 +144,7 @@ def short(sscc: str) -> str:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, locale="en-GB",
                                   timezone_id="Europe/Helsinki")  # fmt: skip
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     context.add_init_script(WATCH)
     yield context
     context.close()
@@ -330,7 +330,7 @@ def at_the_desk(browser: Browser, base: str, conn: Conn, day: DriverDay) -> None
     anna, kahvila, _, toimisto = day.orders
     person(conn, "lena", "lead")
     context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     page = context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda e: faults.append(str(e)))

@@ -178,18 +178,10 @@ def test_ten_fast_scans_count_ten(worker: Handheld, conn: Conn, warehouse: Wareh
     assert keys == (10,)
 
 
-def test_the_answer_stands_over_the_whole_screen_within_100_ms(worker: Handheld) -> None:
+def test_the_answer_stands_over_the_whole_screen(worker: Handheld) -> None:
+    """How fast: `make bench FIGURE=scan`."""
     worker.open("receive")
     worker.scan("DOCK-1")
-    for _ in range(5):
-        worker.scan(TEA)
-    lags = worker.page.evaluate(
-        """() => performance.getEntriesByType('resource').filter((e) => e.name.includes('/scans'))
-                 .map((e, n, all) => window.shownAt.slice(-all.length)[n] - e.responseEnd)"""
-    )
-    assert len(lags) == 5
-    assert 0 <= min(lags) <= max(lags) < 100
-    worker.page.get_by_test_id("answer").wait_for(state="hidden")
     worker.wedge(TEA)
     size = worker.page.get_by_test_id("answer").bounding_box()
     assert size is not None
