@@ -26,8 +26,7 @@ export default function Vehicles() {
   const [editing, setEditing] = useState<FleetVehicle | "new" | null>(null);
   const columns: Column<FleetVehicle>[] = [
     { key: "code", header: t("common:field.code"), cell: (vehicle) => <PlaceLink id={vehicle.id} code={vehicle.code} /> },
-    { key: "name", header: t("common:field.name"), cell: (vehicle) => vehicle.name || "–" },
-    { key: "plate", header: t("vehicle.plate"), cell: (vehicle) => <span className="mono">{vehicle.plate || "–"}</span> },
+    { key: "name", header: t("common:field.name"), cell: (vehicle) => <>{vehicle.name || "–"} <span className="mono soft" title={t("vehicle.plate")}>{vehicle.plate}</span></> },
     { key: "depot", header: t("vehicle.depot"), cell: (vehicle) => vehicle.depot_code },
     { key: "goods", header: t("vehicle.goods"), grow: true, cell: (vehicle) => (vehicle.skills.length > 0 ? <Goods of={vehicle.skills} /> : <span className="soft">{t("vehicle.ambient_only")}</span>) },
     { key: "weight", header: t("vehicle.weight"), align: "right", cell: (vehicle) => shown(vehicle.max_weight_g, KG) },
