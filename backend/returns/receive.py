@@ -1,7 +1,7 @@
 """One return is one command: all lines are booked customer -> place, or none.
 
 Grade decides the status unless the person says otherwise: as new is available again, everything else waits in
-quarantine. Against an order, nobody gives back more than was shipped to them.
+quarantine. Against an order, nobody gives back more than was shipped to them, nor a serial that left with another one.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ ZERO = Decimal(0)
 
 class MoreThanShipped(Conflict):
     kind, title = "more-than-shipped", "More comes back than was shipped"
+
+
+class NotOfThisOrder(Conflict):
+    kind, title = "not-of-this-order", "It did not leave with this order"
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class _Booked:
 
 
 def receive_return(conn: Conn, ctx: Context, new: NewReturn) -> UUID:
-    """Raises Invalid, Unknown, MoreThanShipped, Conflict (serial in stock); then nothing is booked."""
+    """Raises Invalid, Unknown, MoreThanShipped, NotOfThisOrder, Conflict (serial in stock); then nothing is booked."""
     customer_id = new.customer_id
     order: orders.Order | None = None
     if new.order_id is not None:
@@ -217,6 +221,26 @@ def _check_against(conn: Conn, site_id: UUID, order: orders.Order, booked: list[
                 field=f"lines.{n}.quantity",
             )
         shipped[b.item_id] = left - b.units
+        if b.serial is not None:
+            _check_serial(conn, site_id, order, skus[b.item_id], b, f"lines.{n}.serial")
+
+
+def _check_serial(
+    conn: Conn, site_id: UUID, order: orders.Order, sku: str, b: _Booked, field: str
+) -> None:
+    """By the carton it was packed in last; a unit that no carton knows may have left before anybody scanned."""
+    row = conn.execute(
+        """select o.id, o.number from carton_content x join carton c on c.site_id = x.site_id and c.id = x.carton_id
+                  join sales_order o on o.site_id = c.site_id and o.id = c.order_id
+           where x.site_id = %s and x.item_id = %s and x.serial = %s and c.state = 'shipped' order by c.closed_at desc limit 1""",
+        [site_id, b.item_id, b.serial],
+    ).fetchone()
+    if row is not None and row[0] != order.id:
+        raise NotOfThisOrder(
+            f"{sku} serial {b.serial} left with {row[1]}, not with {order.number}; receive it for that order.",
+            field=field,
+            order_id=str(row[0]),
+        )
 
 
 def _to_putaway(conn: Conn, ctx: Context, return_id: UUID, booked: list[_Booked]) -> None:

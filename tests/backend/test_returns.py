@@ -106,6 +106,41 @@ def test_a_serial_that_is_in_stock_cannot_come_back(api: Api, conn: Conn, wareho
     assert stock(conn, warehouse, "DOCK-1") == {}
 
 
+def packed(conn: Conn, w: Warehouse, order_id: UUID, serial: str) -> None:
+    """A carton of an order that left, with one serial in it."""
+    carton = new_id()
+    conn.execute(
+        "insert into license_plate (id, site_id, code, kind) values (%s, %s, %s, 'carton')",
+        [carton, w.site_id, carton.hex],
+    )
+    conn.execute(
+        """insert into carton (site_id, id, order_id, position, bench_id, state, tare_g, opened_at, opened_by, closed_at, closed_by)
+           values (%s, %s, %s, 1, %s, 'shipped', 100, clock_timestamp(), 'user:w', clock_timestamp(), 'user:w')""",
+        [w.site_id, carton, order_id, w.places["DOCK-1"]],
+    )
+    conn.execute(
+        """insert into carton_content (site_id, id, carton_id, line_id, item_id, serial, quantity)
+           select site_id, %s, %s, id, item_id, %s, 1 from sales_order_line where order_id = %s""",
+        [new_id(), carton, serial, order_id],
+    )
+
+
+def test_a_serial_comes_back_for_the_order_it_left_with_last(
+    api: Api, conn: Conn, warehouse: Warehouse
+) -> None:
+    first, second = (shipped_order(conn, warehouse, "DRILL-X", "1") for _ in range(2))
+    packed(conn, warehouse, first, "S1")
+    packed(conn, warehouse, second, "S1")  # it had come back in between
+    drill = [{"code": f"(01){EACH['DRILL-X']}(21)S1", "reason": "hums", "grade": "opened"}]
+    refused = give_back(api, drill, order_id=str(first))
+    assert (refused.status_code, refused.json()["field"]) == (409, "lines.0.serial")
+    assert refused.json()["order_id"] == str(second)
+    assert "receive it for that order" in refused.json()["detail"]
+    assert stock(conn, warehouse, "QUAR") == {}
+    assert give_back(api, drill, order_id=str(second)).status_code == 201
+    assert stock(conn, warehouse, "QUAR") == {"DRILL-X": 1}
+
+
 def test_the_same_key_twice_is_one_return(api: Api, conn: Conn, warehouse: Warehouse) -> None:
     key = {"Idempotency-Key": str(new_id())}
     for _ in range(2):
