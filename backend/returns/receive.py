@@ -225,9 +225,7 @@ def _check_against(conn: Conn, site_id: UUID, order: orders.Order, booked: list[
             _check_serial(conn, site_id, order, skus[b.item_id], b, f"lines.{n}.serial")
 
 
-def _check_serial(
-    conn: Conn, site_id: UUID, order: orders.Order, sku: str, b: _Booked, field: str
-) -> None:
+def _check_serial(conn: Conn, site_id: UUID, order: orders.Order, sku: str, b: _Booked, field: str) -> None:
     """By the carton it was packed in last; a unit that no carton knows may have left before anybody scanned."""
     row = conn.execute(
         """select o.id, o.number from carton_content x join carton c on c.site_id = x.site_id and c.id = x.carton_id

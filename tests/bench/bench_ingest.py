@@ -39,7 +39,11 @@ WINDOW = 32
 PASSAGES = 3000
 RECEIVED = 1000
 
-INGEST = "import sys, threading; from backend import ingest; ingest.run(sys.argv[1], sys.argv[2], threading.Event())"
+INGEST = """import sys, threading
+from backend import ingest
+from stowage import logs
+logs.set_up("ingest")
+ingest.run(sys.argv[1], sys.argv[2], threading.Event())"""
 
 
 def measure() -> Iterator[dict[str, Any]]:
@@ -48,10 +52,10 @@ def measure() -> Iterator[dict[str, Any]]:
         broker = EmbeddedBroker(Path(folder) / "broker", Path(folder) / "access")
         with database as url, broker:
             migrate(url)
-            with connect(url, autocommit=True) as conn:
+            with connect(url, autocommit=True) as conn, (Path(folder) / "ingest.log").open("wb") as log:
                 sender = new_sender(conn, build_warehouse(conn))
                 conn.execute("update device set purpose = 'none' where code = 'door-1'")
-                ingest = subprocess.Popen([sys.executable, "-c", INGEST, url, broker.url()])
+                ingest = subprocess.Popen([sys.executable, "-c", INGEST, url, broker.url()], stdout=log)
                 try:
                     _run(broker, sender, list(_reads(sender, 20)))  # everything is warm
                     yield from _reads_and_ratio(conn, broker, sender)
