@@ -7,6 +7,7 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from typing import Annotated, Generic, TypeVar
+from uuid import UUID
 
 from fastapi import Query
 from pydantic import BaseModel
@@ -41,6 +42,15 @@ def decode_cursor(cursor: str | None, parts: int) -> list[str] | None:
     if not isinstance(values, list) or len(values) != parts or not all(isinstance(v, str) for v in values):
         raise Invalid("The cursor is of another list; start without it.", field="cursor")
     return values
+
+
+def uuid_cursor(cursor: str | None) -> UUID | None:
+    """Of a list in the order of its ids, which is the order in which they were made."""
+    values = decode_cursor(cursor, 1)
+    try:
+        return UUID(values[0]) if values else None
+    except ValueError as e:
+        raise Invalid("The cursor is of another list; start without it.", field="cursor") from e
 
 
 def int_cursor(cursor: str | None) -> int | None:

@@ -24,7 +24,7 @@ from backend.dispatch import search as dispatch_search
 from backend.errors import ChangedMeanwhile, Conflict, Forbidden, Invalid, NotFound
 from backend.ids import new_id
 from backend.live.announce import announce
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, decode_cursor, page_of, uuid_cursor
 from device_drivers.gs1 import is_valid_gtin
 
 router = api.router(tags=["catalog"])
@@ -559,11 +559,11 @@ class LotOut(Row):
 def list_lots(
     conn: Db, who: Who, item_id: UUID | None = None, q: Text = "", limit: Limit = 100, cursor: Cursor = None
 ) -> Page[LotOut]:
-    after = decode_cursor(cursor, 1)
+    after = uuid_cursor(cursor)
     rows = _many(
         conn,
-        "select * from lot where (%s::text is null or id::text < %s) and (%s::uuid is null or item_id = %s) and code ilike %s order by id::text desc limit %s",
-        [*([after[0], after[0]] if after else [None, None]), item_id, item_id, like(q), limit + 1],
+        "select * from lot where (%s::uuid is null or id < %s) and (%s::uuid is null or item_id = %s) and code ilike %s order by id desc limit %s",
+        [after, after, item_id, item_id, like(q), limit + 1],
     )
     return page_of(rows, limit, lambda r: [r["id"]], lambda r: LotOut(**r))
 

@@ -18,7 +18,7 @@ from backend.counting import counts, discrepancies
 from backend.counting.ask import open_count
 from backend.errors import Conflict, Invalid, NotFound
 from backend.handheld import Step, record_step
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, page_of, uuid_cursor
 
 router = api.router(tags=["counting"])
 
@@ -68,18 +68,19 @@ def list_count_tasks(
     conn: Db, site: Site, state: Literal["open", "recount", "to_approve", "done", "cancelled"] | None = None,
     place_id: UUID | None = None, limit: Limit = 100, cursor: Cursor = None,
 ) -> Page[CountTaskOut]:  # fmt: skip
-    after = decode_cursor(cursor, 1)
+    after = uuid_cursor(cursor)
     with conn.cursor(row_factory=dict_row) as cur:
         rows = cur.execute(
             f"""{_TASK} and (%s::text is null or t.state = %s) and (%s::uuid is null or t.place_id = %s)
-                and (%s::text is null or t.id::text < %s) order by t.id desc limit %s""".encode(),
+                and (%s::uuid is null or t.id < %s) order by t.id desc limit %s""".encode(),
             [
                 site,
                 state,
                 state,
                 place_id,
                 place_id,
-                *([after[0], after[0]] if after else [None, None]),
+                after,
+                after,
                 limit + 1,
             ],
         ).fetchall()
@@ -223,11 +224,11 @@ def list_discrepancies(
     conn: Db, site: Site, state: Literal["open", "resolved"] | None = None, item_id: UUID | None = None,
     kind: Annotated[str | None, Query(max_length=60)] = None, limit: Limit = 100, cursor: Cursor = None,
 ) -> Page[DiscrepancyOut]:  # fmt: skip
-    after = decode_cursor(cursor, 1)
+    after = uuid_cursor(cursor)
     with conn.cursor(row_factory=dict_row) as cur:
         rows = cur.execute(
             f"""{_DISCREPANCY} and (%s::text is null or d.state = %s) and (%s::uuid is null or d.item_id = %s)
-                and (%s::text is null or d.kind = %s) and (%s::text is null or d.id::text < %s)
+                and (%s::text is null or d.kind = %s) and (%s::uuid is null or d.id < %s)
                 order by d.id desc limit %s""".encode(),
             [
                 site,
@@ -237,7 +238,8 @@ def list_discrepancies(
                 item_id,
                 kind,
                 kind,
-                *([after[0], after[0]] if after else [None, None]),
+                after,
+                after,
                 limit + 1,
             ],
         ).fetchall()

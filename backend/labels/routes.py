@@ -19,7 +19,7 @@ from backend.errors import Conflict, Invalid, NotFound, register
 from backend.ids import new_id
 from backend.labels.labels import ItemOf, Kind, print_label
 from backend.labels.labels import reprint as print_again
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, page_of, uuid_cursor
 
 router = api.router(tags=["labels"])
 
@@ -75,18 +75,19 @@ def list_labels(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[LabelOut]:
-    after = decode_cursor(cursor, 1)
+    after = uuid_cursor(cursor)
     with conn.cursor(row_factory=dict_row) as cur:
         rows = cur.execute(
             f"""{_LABEL} where l.site_id = %s and (%s::text is null or l.state = %s) and (%s::uuid is null or l.subject_id = %s)
-                and (%s::text is null or l.id::text < %s) order by l.id::text desc limit %s""".encode(),
+                and (%s::uuid is null or l.id < %s) order by l.id desc limit %s""".encode(),
             [
                 site,
                 state,
                 state,
                 subject_id,
                 subject_id,
-                *([after[0]] * 2 if after else [None] * 2),
+                after,
+                after,
                 limit + 1,
             ],
         ).fetchall()

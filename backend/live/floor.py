@@ -120,7 +120,7 @@ def get_floor(conn: Db, site: Site) -> Floor:
         people=[PersonAtWork(**r) for r in _rows(conn, _PEOPLE, at)],
         sensors=[SensorNow(**r) for r in _rows(conn, _SENSORS, at)],
         alerts=[OpenAlert(**r) for r in _rows(conn, _ALERTS, at)],
-        today=DayFlow(**_rows(conn, _TODAY, at)[0]),
+        today=DayFlow(**_rows(conn, _TODAY, at | _rows(conn, _DAY, at)[0])[0]),
     )
 
 
@@ -150,34 +150,38 @@ _ALERTS = """
     select id, kind, message, place_id, opened_at, acknowledged_at is not null as acknowledged from alert
     where site_id = %(site)s and closed_at is null order by opened_at desc limit 100"""
 
+_DAY = """
+    select date_trunc('day', here) at time zone time_zone as midnight, (date_trunc('day', here) + interval '1 day') at time zone time_zone as tomorrow
+    from site, lateral (select now() at time zone time_zone as here) t where id = %(site)s"""
+
 _TODAY = """
-    with day as (
-        select date_trunc('day', now() at time zone time_zone) at time zone time_zone as midnight from site where id = %(site)s),
-    moved as (
+    with moved as (
         select fp.kind as from_kind, tp.kind as to_kind, fp.is_physical as from_physical, tp.is_physical as to_physical,
                m.cause_kind, sum(m.quantity) as quantity
         from movement m join place fp on fp.id = m.from_place_id join place tp on tp.id = m.to_place_id
-        where m.site_id = %(site)s and m.recorded_at >= (select midnight from day) and m.reverses_id is null
+        where m.site_id = %(site)s and m.recorded_at >= %(midnight)s and m.reverses_id is null
           and not exists (select 1 from movement r where r.site_id = m.site_id and r.reverses_id = m.id)
-        group by 1, 2, 3, 4, 5)
+        group by 1, 2, 3, 4, 5),
+    due as (
+        select id from sales_order where site_id = %(site)s and state not in ('shipped', 'cancelled') and due_at < %(tomorrow)s
+        union all
+        select id from sales_order where site_id = %(site)s and state = 'shipped' and shipped_at >= %(midnight)s and due_at < %(tomorrow)s)
     select coalesce((select sum(quantity) from moved where from_kind = 'supplier' and to_physical), 0) as received,
            coalesce((select sum(l.quantity) from asn_line l join asn a on a.id = l.asn_id where a.site_id = %(site)s and a.state <> 'cancelled'
-                     and coalesce(a.expected_at, a.created_at) >= (select midnight from day)
-                     and coalesce(a.expected_at, a.created_at) < (select midnight from day) + interval '1 day'), 0) as received_plan,
+                     and coalesce(a.expected_at, a.created_at) >= %(midnight)s
+                     and coalesce(a.expected_at, a.created_at) < %(tomorrow)s), 0) as received_plan,
            coalesce((select sum(quantity) from moved where cause_kind = 'putaway'), 0) as put_away,
            coalesce((select sum(quantity) from moved where cause_kind = 'pick'), 0) as picked,
            coalesce((select sum(quantity) from moved where from_physical and to_kind = 'customer'), 0) as shipped,
-           coalesce((select sum(l.quantity) from sales_order_line l join sales_order o on (o.site_id, o.id) = (l.site_id, l.order_id)
-                     where o.site_id = %(site)s and o.state <> 'cancelled' and o.due_at < (select midnight from day) + interval '1 day'
-                       and (o.shipped_at is null or o.shipped_at >= (select midnight from day))), 0) as shipped_plan,
-           (select count(*) from sales_order where site_id = %(site)s and shipped_at >= (select midnight from day)) as orders_shipped,
+           coalesce((select sum(l.quantity) from due join sales_order_line l on l.site_id = %(site)s and l.order_id = due.id), 0) as shipped_plan,
+           (select count(*) from sales_order where site_id = %(site)s and shipped_at >= %(midnight)s) as orders_shipped,
            (select count(*) from sales_order where site_id = %(site)s and state not in ('shipped', 'cancelled')
-               and due_at < (select midnight from day) + interval '1 day') as orders_due,
+               and due_at < %(tomorrow)s) as orders_due,
            (select count(*) from receipt where site_id = %(site)s and state = 'open') as open_receipts,
            (select count(*) from putaway_task where site_id = %(site)s and state in ('open', 'claimed')) as putaway_waiting,
            (select count(*) from pick_task where site_id = %(site)s and state in ('open', 'claimed')) as picks_waiting,
            (select count(*) from discrepancy where site_id = %(site)s and state = 'open') as discrepancies_open,
-           (select count(*) from posting where site_id = %(site)s and state not in ('posted', 'parked')) as postings_waiting,
+           (select count(*) from posting where site_id = %(site)s and state in ('waiting', 'sending')) as postings_waiting,
            (select count(*) from posting where site_id = %(site)s and state = 'parked') as postings_parked"""
 
 
@@ -212,13 +216,12 @@ _KPI_UNITS = {
 }
 
 _KPIS = """
-    with since as (select now() - make_interval(days => %(days)s) as t),
-    counted as (select t.id, t.round from count_task t where t.site_id = %(site)s and t.state = 'done' and t.closed_at > (select t from since)),
-    shipped as (select due_at, shipped_at from sales_order where site_id = %(site)s and shipped_at > (select t from since)),
+    with counted as (select t.id, t.round from count_task t where t.site_id = %(site)s and t.state = 'done' and t.closed_at > now() - make_interval(days => %(days)s)),
+    shipped as (select due_at, shipped_at from sales_order where site_id = %(site)s and shipped_at > now() - make_interval(days => %(days)s)),
     shelved as (select p.done_at - r.opened_at as took from putaway_task p join receipt r on r.id = p.cause_id
-                where p.site_id = %(site)s and p.state = 'done' and p.done_at > (select t from since)),
-    moved as (select count(*) as n from movement where site_id = %(site)s and recorded_at > (select t from since)),
-    wrong as (select count(*) as n from discrepancy where site_id = %(site)s and raised_at > (select t from since))
+                where p.site_id = %(site)s and p.state = 'done' and p.done_at > now() - make_interval(days => %(days)s)),
+    moved as (select count(*) as n from movement where site_id = %(site)s and recorded_at > now() - make_interval(days => %(days)s)),
+    wrong as (select count(*) as n from discrepancy where site_id = %(site)s and raised_at > now() - make_interval(days => %(days)s))
     select case when moved.n > 0 then 100.0 * greatest(moved.n - wrong.n, 0) / moved.n end as stock_accuracy, moved.n as stock_accuracy_of,
            (select 100.0 * count(*) filter (where shipped_at <= due_at) / nullif(count(*), 0) from shipped) as orders_on_time,
            (select count(*) from shipped) as orders_on_time_of,

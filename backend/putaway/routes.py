@@ -15,7 +15,7 @@ from backend.api import Ctx, Db, Quantity, Site, Who, allow
 from backend.catalog import resolve_code
 from backend.errors import Invalid, NotFound, Unknown
 from backend.handheld import Step, record_step
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, page_of, uuid_cursor
 from backend.putaway.confirm import claim_task, confirm, release_task
 from backend.putaway.propose import Load, propose
 from backend.putaway.tasks import create_task_for_plate, loads_on_plate
@@ -86,15 +86,15 @@ def list_putaway_tasks(
     cursor: Cursor = None,
 ) -> Page[PutawayTask]:
     """`todo`: open and claimed, the oldest first. With `code`, the tasks of what was scanned."""
-    after = decode_cursor(cursor, 1)
+    after = uuid_cursor(cursor)
     plate_id, item_id = _named(conn, site, code)
     states = ["open", "claimed"] if state == "todo" else [state]
     with conn.cursor(row_factory=dict_row) as cur:
         rows = cur.execute(
             f"""{_TASK} where t.site_id = %s and t.state = any(%s) and (not %s or t.claimed_by = %s)
-                and (%s::text is null or t.id::text > %s) and (%s::uuid is null or t.license_plate_id = %s)
-                and (%s::uuid is null or t.item_id = %s) order by t.id::text limit %s""".encode(),
-            [site, states, mine, f"user:{who.username}", after[0] if after else None, after[0] if after else None,
+                and (%s::uuid is null or t.id > %s) and (%s::uuid is null or t.license_plate_id = %s)
+                and (%s::uuid is null or t.item_id = %s) order by t.id limit %s""".encode(),
+            [site, states, mine, f"user:{who.username}", after, after,
              plate_id, plate_id, item_id, item_id, limit + 1],
         ).fetchall()  # fmt: skip
     return page_of(rows, limit, lambda r: [r["id"]], _out)

@@ -17,7 +17,7 @@ from backend.catalog.tags import NewTag, read_epc, settle_unknown
 from backend.db import Conn
 from backend.errors import Invalid, Unknown
 from backend.handheld import Step, record_step
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, page_of, uuid_cursor
 from backend.receiving import asn as notices
 from backend.receiving import receipt as receipts
 from backend.receiving.claim import claim_unknown
@@ -122,10 +122,10 @@ def list_asns(
     cursor: Cursor = None,
 ) -> Page[AsnSummary]:
     """Delivery notices, the newest first. `state=open`: expected or arriving."""
-    after = decode_cursor(cursor, 1)
+    after = uuid_cursor(cursor)
     states: list[str] | None = ["expected", "arriving"] if state == "open" else [state] if state else None
     like = "%" + q.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_").replace("\0", "") + "%"
-    rows = asn_rows(conn, site, states, like, after[0] if after else None, limit + 1)
+    rows = asn_rows(conn, site, states, like, after, limit + 1)
     return page_of(rows, limit, lambda r: [r["id"]], asn_summary)
 
 
@@ -205,8 +205,8 @@ def list_receipts(
     cursor: Cursor = None,
 ) -> Page[ReceiptSummary]:
     """Receipts with their totals, the newest first."""
-    after = decode_cursor(cursor, 1)
-    rows = receipt_rows(conn, site, state, asn_id, dock_door_id, after[0] if after else None, limit + 1)
+    after = uuid_cursor(cursor)
+    rows = receipt_rows(conn, site, state, asn_id, dock_door_id, after, limit + 1)
     return page_of(rows, limit, lambda r: [r["id"]], receipt_summary)
 
 
@@ -353,12 +353,12 @@ def list_unknown_tags(
     cursor: Cursor = None,
 ) -> Page[UnknownTagOut]:
     """EPCs that were read and that nobody registered, with their reads."""
-    after = decode_cursor(cursor, 1)
+    after = uuid_cursor(cursor)
     with conn.cursor(row_factory=dict_row) as cur:
         rows = cur.execute(
-            f"""{_UNKNOWN} where u.site_id = %s and u.state = %s and (%s::text is null or u.id::text < %s)
-                order by u.id::text desc limit %s""".encode(),
-            [site, state, after[0] if after else None, after[0] if after else None, limit + 1],
+            f"""{_UNKNOWN} where u.site_id = %s and u.state = %s and (%s::uuid is null or u.id < %s)
+                order by u.id desc limit %s""".encode(),
+            [site, state, after, after, limit + 1],
         ).fetchall()
     return page_of(rows, limit, lambda r: [r["id"]], lambda r: UnknownTagOut(**r))
 

@@ -163,12 +163,12 @@ _ASN = """
 
 
 def asn_rows(
-    conn: Conn, site_id: UUID, states: list[str] | None, q: str, before: str | None, limit: int
+    conn: Conn, site_id: UUID, states: list[str] | None, q: str, before: UUID | None, limit: int
 ) -> list[dict[str, Any]]:
     return _rows(
         conn,
         f"""{_ASN} where a.site_id = %s and (%s::text[] is null or a.state = any(%s)) and a.number ilike %s
-            and (%s::text is null or a.id::text < %s) order by a.id::text desc limit %s""",
+            and (%s::uuid is null or a.id < %s) order by a.id desc limit %s""",
         [site_id, states, states, q, before, before, limit],
     )
 
@@ -244,14 +244,14 @@ def receipt_rows(
     state: str | None,
     asn_id: UUID | None,
     door_id: UUID | None,
-    before: str | None,
+    before: UUID | None,
     limit: int,
 ) -> list[dict[str, Any]]:
     return _rows(
         conn,
         f"""{_RECEIPT} where r.site_id = %s and (%s::text is null or r.state = %s) and (%s::uuid is null or r.asn_id = %s)
-            and (%s::uuid is null or r.dock_door_id = %s) and (%s::text is null or r.id::text < %s)
-            order by r.id::text desc limit %s""",
+            and (%s::uuid is null or r.dock_door_id = %s) and (%s::uuid is null or r.id < %s)
+            order by r.id desc limit %s""",
         [site_id, state, state, asn_id, asn_id, door_id, door_id, before, before, limit],
     )
 

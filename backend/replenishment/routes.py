@@ -15,7 +15,7 @@ from backend.api import Ctx, Db, Quantity, Site, allow
 from backend.context import Context
 from backend.errors import ChangedMeanwhile, Invalid, NotFound
 from backend.integration.erp.purchases import expect_delivery, purchase_lines
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, decode_cursor, page_of, uuid_cursor
 from backend.replenishment import decide
 
 router = api.router(tags=["replenishment"])
@@ -179,11 +179,11 @@ State = Literal["proposed", "approved", "ordered", "refused", "received", "rejec
 def list_purchase_suggestions(
     conn: Db, site: Site, state: State | None = None, limit: Limit = 100, cursor: Cursor = None
 ) -> Page[Suggestion]:
-    after = decode_cursor(cursor, 1)
+    after = uuid_cursor(cursor)
     with conn.cursor(row_factory=dict_row) as cur:
         rows = cur.execute(
-            f"{_SUGGESTION} and (%s::text is null or s.state = %s) and (%s::text is null or s.id::text < %s) order by s.id desc limit %s".encode(),
-            [site, state, state, *([after[0], after[0]] if after else [None, None]), limit + 1],
+            f"{_SUGGESTION} and (%s::text is null or s.state = %s) and (%s::uuid is null or s.id < %s) order by s.id desc limit %s".encode(),
+            [site, state, state, after, after, limit + 1],
         ).fetchall()
     return page_of(rows, limit, lambda r: [r["id"]], lambda r: Suggestion(**r))
 

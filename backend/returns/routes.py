@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from backend import api, orders
 from backend.api import Ctx, Db, Quantity, Site, allow
 from backend.errors import NotFound, Unknown
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, page_of, uuid_cursor
 from backend.returns.receive import NewReturn, ReturnLine, receive_return
 
 router = api.router(tags=["returns"])
@@ -101,12 +101,12 @@ def _with_lines(conn: Db, rows: list[dict[str, Any]]) -> list[ReturnOut]:
 def list_returns(
     conn: Db, site: Site, order_id: UUID | None = None, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[ReturnOut]:
-    after = decode_cursor(cursor, 1)
+    after = uuid_cursor(cursor)
     rows = _rows(
         conn,
-        f"""{_RETURN} where r.site_id = %s and (%s::uuid is null or r.order_id = %s) and (%s::text is null or r.id::text < %s)
-            order by r.id::text desc limit %s""",
-        [site, order_id, order_id, *([after[0]] * 2 if after else [None] * 2), limit + 1],
+        f"""{_RETURN} where r.site_id = %s and (%s::uuid is null or r.order_id = %s) and (%s::uuid is null or r.id < %s)
+            order by r.id desc limit %s""",
+        [site, order_id, order_id, after, after, limit + 1],
     )
     return page_of(_with_lines(conn, rows), limit, lambda r: [r.id], lambda r: r)
 

@@ -13,7 +13,7 @@ from backend import api
 from backend.api import Ctx, Db, Quantity, Site, allow
 from backend.catalog import resolve_code
 from backend.errors import Invalid, NotFound
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, page_of, uuid_cursor
 from backend.transfers import between_sites
 from backend.transfers.between_sites import NewTransferLine
 from backend.transfers.moves import move_by_code, place_named
@@ -110,9 +110,9 @@ def _transfer(conn: Db, site: UUID, transfer_id: UUID) -> TransferOut:
 
 @router.get("/transfers", response_model=Page[TransferOut])
 def list_transfers(conn: Db, site: Site, limit: Limit = 100, cursor: Cursor = None) -> Page[TransferOut]:
-    after = decode_cursor(cursor, 1)
-    rows = _transfers(conn, "(site_id = %s or to_site_id = %s) and (%s::text is null or id::text < %s) order by id desc limit %s",
-                      [site, site, *([after[0], after[0]] if after else [None, None]), limit + 1])  # fmt: skip
+    after = uuid_cursor(cursor)
+    rows = _transfers(conn, "(site_id = %s or to_site_id = %s) and (%s::uuid is null or id < %s) order by id desc limit %s",
+                      [site, site, after, after, limit + 1])  # fmt: skip
     return page_of(rows, limit, lambda t: [t.id], lambda t: t)
 
 

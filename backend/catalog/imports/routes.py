@@ -15,7 +15,7 @@ from backend.api import Ctx, Db, Site, Who, allow
 from backend.catalog.imports.run import KINDS, import_csv
 from backend.catalog.imports.table import decode
 from backend.errors import Invalid
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, page_of, uuid_cursor
 
 router = api.router(tags=["imports"])
 
@@ -117,11 +117,11 @@ class ImportRun(BaseModel):
 
 @router.get("/imports", response_model=Page[ImportRun], dependencies=[allow("lead", "integrator")])
 def list_imports(conn: Db, site: Site, limit: Limit = 100, cursor: Cursor = None) -> Page[ImportRun]:
-    after = decode_cursor(cursor, 1)
+    after = uuid_cursor(cursor)
     with conn.cursor(row_factory=dict_row) as cur:
         rows = cur.execute(
             """select id, kind, file_name, rows, created, updated, imported_at, imported_by from import_run
-               where site_id = %s and (%s::text is null or id::text < %s) order by id::text desc limit %s""",
-            [site, *([after[0]] * 2 if after else [None] * 2), limit + 1],
+               where site_id = %s and (%s::uuid is null or id < %s) order by id desc limit %s""",
+            [site, after, after, limit + 1],
         ).fetchall()
     return page_of(rows, limit, lambda r: [r["id"]], lambda r: ImportRun(**r))

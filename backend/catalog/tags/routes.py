@@ -18,7 +18,7 @@ from backend.catalog.tags.commission import retag as replace_tag
 from backend.catalog.tags.plates import NewPlate, PlateContent, create_plate
 from backend.errors import Invalid, NotFound, Unknown
 from backend.labels import print_license_plate
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, page_of, uuid_cursor
 
 router = api.router(tags=["tags"])
 
@@ -71,16 +71,16 @@ def list_tags(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[TagOut]:
-    after = decode_cursor(cursor, 1)
+    after = uuid_cursor(cursor)
     wanted = read_epc(epc) if epc else None
     with conn.cursor(row_factory=dict_row) as cur:
         rows = cur.execute(
             f"""{_TAG} where (lp.id is null or lp.site_id = %s) and (%s::text is null or t.epc = %s)
                 and (%s::uuid is null or t.item_id = %s) and (%s::uuid is null or t.license_plate_id = %s)
-                and (%s::text is null or t.state = %s) and (%s::text is null or t.id::text < %s)
-                order by t.id::text desc limit %s""".encode(),
+                and (%s::text is null or t.state = %s) and (%s::uuid is null or t.id < %s)
+                order by t.id desc limit %s""".encode(),
             [site, wanted, wanted, item_id, item_id, license_plate_id, license_plate_id, state, state,
-             *([after[0]] * 2 if after else [None] * 2), limit + 1],
+             after, after, limit + 1],
         ).fetchall()  # fmt: skip
     return page_of(rows, limit, lambda r: [r["id"]], lambda r: TagOut(**r))
 
@@ -216,11 +216,11 @@ def list_license_plates(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[LicensePlateOut]:
-    after = decode_cursor(cursor, 1)
+    after = uuid_cursor(cursor)
     rows = _rows(
         conn,
         f"""{_PLATE} where lp.site_id = %s and position(upper(%s) in upper(lp.code)) > 0 and (%s::uuid is null or lp.place_id = %s)
-            and (%s::text is null or lp.state = %s) and (%s::text is null or lp.id::text < %s) order by lp.id::text desc limit %s""",
+            and (%s::text is null or lp.state = %s) and (%s::uuid is null or lp.id < %s) order by lp.id desc limit %s""",
         [
             site,
             q.replace("\0", ""),
@@ -228,7 +228,8 @@ def list_license_plates(
             place_id,
             state,
             state,
-            *([after[0]] * 2 if after else [None] * 2),
+            after,
+            after,
             limit + 1,
         ],
     )

@@ -14,7 +14,7 @@ from backend import api
 from backend.api import Ctx, Db, Quantity, Site, allow
 from backend.errors import Conflict, Invalid, NotFound
 from backend.integration.erp import imports, orders, outbox, reconcile
-from backend.paging import Cursor, Limit, Page, decode_cursor, int_cursor, page_of
+from backend.paging import Cursor, Limit, Page, int_cursor, page_of, uuid_cursor
 
 router = api.router(tags=["erp"])
 
@@ -270,11 +270,11 @@ def list_erp_orders(
     cursor: Cursor = None,
 ) -> Page[ErpOrderOut]:
     """Newest first."""
-    after = decode_cursor(cursor, 1)
+    after = uuid_cursor(cursor)
     rows = _many(
         conn,
-        f"{_ORDER} and (%s::text is null or o.state = %s) and (%s::text is null or o.id::text < %s) order by o.id desc limit %s",
-        [site, state, state, after and after[0], after and after[0], limit + 1],
+        f"{_ORDER} and (%s::text is null or o.state = %s) and (%s::uuid is null or o.id < %s) order by o.id desc limit %s",
+        [site, state, state, after, after, limit + 1],
     )
     return page_of(
         rows, limit, lambda r: [r["id"]], lambda r: ErpOrderOut(**{k: r[k] for k in ErpOrderOut.model_fields})
@@ -338,11 +338,11 @@ def list_erp_reconciliations(
     conn: Db, site: Site, limit: Limit = 20, cursor: Cursor = None
 ) -> Page[ReconciliationOut]:
     """Newest first, each with what drifts by item and ERP location."""
-    after = decode_cursor(cursor, 1)
+    after = uuid_cursor(cursor)
     rows = _many(
         conn,
-        "select * from erp_reconciliation where site_id = %s and (%s::text is null or id::text < %s) order by id desc limit %s",
-        [site, after and after[0], after and after[0], limit + 1],
+        "select * from erp_reconciliation where site_id = %s and (%s::uuid is null or id < %s) order by id desc limit %s",
+        [site, after, after, limit + 1],
     )
     return page_of(rows, limit, lambda r: [r["id"]], lambda r: _reconciliation(conn, r))
 
@@ -403,11 +403,11 @@ def request_erp_import(body: NewErpImport, conn: Db, ctx: Ctx) -> ErpImportOut:
 @router.get("/erp/imports", response_model=Page[ErpImportOut])
 def list_erp_imports(conn: Db, site: Site, limit: Limit = 20, cursor: Cursor = None) -> Page[ErpImportOut]:
     """Newest first."""
-    after = decode_cursor(cursor, 1)
+    after = uuid_cursor(cursor)
     rows = _many(
         conn,
-        "select * from erp_import where site_id = %s and (%s::text is null or id::text < %s) order by id desc limit %s",
-        [site, after and after[0], after and after[0], limit + 1],
+        "select * from erp_import where site_id = %s and (%s::uuid is null or id < %s) order by id desc limit %s",
+        [site, after, after, limit + 1],
     )
     return page_of(
         rows,

@@ -16,7 +16,7 @@ from backend.api import Ctx, Db, Site, allow
 from backend.errors import Conflict, NotFound
 from backend.ids import new_id
 from backend.integration.webhooks.emit import TYPES
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, page_of, uuid_cursor
 
 router = api.router(tags=["webhooks"])
 
@@ -170,11 +170,11 @@ def list_webhook_deliveries(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[Delivery]:
-    after = decode_cursor(cursor, 1)
+    after = uuid_cursor(cursor)
     with conn.cursor(row_factory=dict_row) as cur:
         rows = cur.execute(
-            f"{_DELIVERY} and (%s::text is null or d.state = %s) and (%s::text is null or d.id::text < %s) order by d.id desc limit %s".encode(),
-            [site, state, state, *([after[0], after[0]] if after else [None, None]), limit + 1],
+            f"{_DELIVERY} and (%s::text is null or d.state = %s) and (%s::uuid is null or d.id < %s) order by d.id desc limit %s".encode(),
+            [site, state, state, after, after, limit + 1],
         ).fetchall()
     return page_of(rows, limit, lambda r: [r["id"]], lambda r: Delivery(**r))
 
