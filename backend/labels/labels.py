@@ -152,6 +152,8 @@ def _render_plate(conn: Conn, ctx: Context, plate_id: UUID) -> tuple[str, str]:
     ).fetchone()
     if row is None:
         raise Unknown("There is no such license plate at this site.", field="ref")
+    if row[1] == "tote":
+        return f"tote {row[0]}", zpl.tote_label(row[0], row[2])
     contents = contents_of(conn, ctx.site_id, plate_id)
     return f"{row[1]} {row[0]}", zpl.sscc_label(row[0], row[1], row[2], contents, weight_g=row[3])
 

@@ -1,4 +1,4 @@
-"""ZPL II, the language of label printers: 4 x 6 inch SSCC labels, item and location labels, packing lists.
+"""ZPL II, the language of label printers: 4 x 6 inch SSCC labels, tote, item and location labels, packing lists.
 
 Everything that comes from people or databases goes through `field_data`: `^` and `~` start commands in ZPL, so they
 and everything outside printable ASCII are written as hexadecimal behind `^FH` (ZPL II Programming Guide, ^FH), in UTF-8
@@ -67,12 +67,33 @@ def sscc_label(
     if weight_g is not None:
         parts.append(text_at(40, 670, 30, f"Weight {weight_g / 1000:.3f} kg"))
     parts.append(f"^FO20,720^GB{WIDTH - 40},3,3^FS")
-    if len(sscc) == 18 and sscc.isdigit():
-        parts += [text_at(40, 750, 40, f"SSCC {sscc}"), f"^FO60,820^BY3^BCN,280,N,N,N^FD>;>800{sscc}^FS",
+    if _is_sscc(sscc):
+        parts += [text_at(40, 750, 40, f"SSCC {sscc}"), f"^FO60,820{_barcode(sscc, 280)}",
                   text_at(150, 1120, 34, f"(00) {sscc}")]  # fmt: skip
     else:
-        parts += [text_at(40, 750, 40, sscc), f"^FO60,820^BY3^BCN,280,N,N,N,A{field_data(sscc)}"]
+        parts += [text_at(40, 750, 40, sscc), f"^FO60,820{_barcode(sscc, 280)}"]
     return _label(*parts)
+
+
+def tote_label(code: str, site_name: str) -> str:
+    """Stays on the tote whatever is in it: the code, large, and as a barcode."""
+    return _label(
+        text_at(40, 40, min(110, 1200 // len(code)), code),
+        text_at(40, 165, 36, site_name),
+        f"^FO40,225{_barcode(code, 150)}",
+        height=406,
+    )
+
+
+def _is_sscc(code: str) -> bool:
+    return len(code) == 18 and code.isdigit()
+
+
+def _barcode(code: str, height: int) -> str:
+    """An SSCC as GS1-128, any other code as Code 128; modules of 2 dots where 3 would leave the label."""
+    if _is_sscc(code):
+        return f"^BY3^BCN,{height},N,N,N^FD>;>800{code}^FS"
+    return f"^BY{3 if len(code) <= 18 else 2}^BCN,{height},N,N,N,A{field_data(code)}"
 
 
 def item_label(

@@ -28,6 +28,7 @@ class CartonContent:
     item_id: UUID
     sku: str
     item_name: str
+    item_name_i18n: dict[str, Any]
     unit: str
     lot_id: UUID | None
     lot_code: str | None
@@ -96,7 +97,7 @@ _CARTON = """
     where c.site_id = %s"""
 
 _CONTENT = """
-    select n.carton_id, n.line_id, l.position, n.item_id, i.sku, i.name as item_name, i.base_unit as unit, n.lot_id,
+    select n.carton_id, n.line_id, l.position, n.item_id, i.sku, i.name as item_name, i.name_i18n as item_name_i18n, i.base_unit as unit, n.lot_id,
            t.code as lot_code, t.expires_on, n.serial, n.quantity, i.weight_g as unit_weight_g
     from carton_content n join sales_order_line l on l.id = n.line_id join item i on i.id = n.item_id
          left join lot t on t.id = n.lot_id

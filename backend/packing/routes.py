@@ -22,7 +22,7 @@ from backend.packing.bench import order_in
 from backend.packing.carton import Carton as CartonRow
 from backend.packing.carton import cartons
 from backend.packing.pack import pack_scan
-from backend.packing.packing_list import packing_list
+from backend.packing.packing_list import Language, packing_list
 from backend.packing.undo import undo_of
 from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
 
@@ -339,8 +339,11 @@ def close_carton(carton_id: UUID, body: CloseCarton, conn: Db, ctx: Ctx, who: Wh
 
 
 @router.get("/cartons/{carton_id}/packing-list", response_class=HTMLResponse, response_model=None)
-def get_packing_list(carton_id: UUID, conn: Db, site: Site) -> HTMLResponse:
+def get_packing_list(
+    carton_id: UUID, conn: Db, site: Site, language: Annotated[Language, Query()] = "en"
+) -> HTMLResponse:
+    """A page to print. In Chinese each heading says the English beside it."""
     c = packing.carton(conn, site, carton_id)
     all_cartons = [x for x in packing.cartons_of_order(conn, site, c.order_id) if x.state != "cancelled"]
     order = orders.order(conn, site, c.order_id)
-    return HTMLResponse(packing_list(order, c, max(len(all_cartons), c.position)))
+    return HTMLResponse(packing_list(order, c, max(len(all_cartons), c.position), language))

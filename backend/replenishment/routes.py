@@ -235,18 +235,28 @@ class PurchaseOrderLine(BaseModel):
     currency: str
     wanted_on: date | None
     state: str
+    asn_id: UUID | None = Field(
+        description="The site's delivery notice of this number, or one on its way that names it"
+    )
+    asn_state: Literal["expected", "arriving", "received", "cancelled"] | None
+    asn_source: Literal["api", "csv", "erp"] | None = Field(description="erp: made here of the purchase")
 
 
 @router.get(
     "/purchase-orders", response_model=Page[PurchaseOrderLine], dependencies=[allow("lead", "integrator")]
 )
 def list_purchase_orders(
-    conn: Db, item_id: UUID | None = None, only_open: bool = False, limit: Limit = 100, cursor: Cursor = None
+    conn: Db,
+    site: Site,
+    item_id: UUID | None = None,
+    only_open: bool = False,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Page[PurchaseOrderLine]:
     """Lines on order at suppliers, as the ERP had them when it was last asked."""
     after = decode_cursor(cursor, 1)
     rows = purchase_lines(
-        conn, item_id=item_id, only_open=only_open, after=after[0] if after else "", limit=limit + 1
+        conn, site, item_id=item_id, only_open=only_open, after=after[0] if after else "", limit=limit + 1
     )
     return page_of(
         rows, limit, lambda r: [r.key], lambda r: PurchaseOrderLine.model_validate(r, from_attributes=True)

@@ -321,9 +321,31 @@ def test_the_same_key_twice_is_one_import(api: Api, conn: Conn, warehouse: Wareh
     assert [r["file_name"] for r in api.get("/api/v1/imports").json()["items"]] == ["o.csv"]
 
 
+def test_totes_come_from_a_file_and_stay_as_they_are_when_it_comes_again(
+    conn: Conn, warehouse: Warehouse
+) -> None:
+    text = "code,kind,place\nTOTE-1,,STAGE-OUT\nTOTE-2,tote,\nP-1,Pallet,\n"
+    report = load(conn, warehouse, "license-plates", text)
+    assert (report.imported, report.created, report.errors) == (True, 3, [])
+    made = (
+        "select l.code, l.kind, p.code from license_plate l left join place p on p.id = l.place_id order by 1"
+    )
+    totes = [("P-1", "pallet", None), ("TOTE-1", "tote", "STAGE-OUT"), ("TOTE-2", "tote", None)]
+    assert conn.execute(made.encode()).fetchall() == totes
+    again = load(conn, warehouse, "license-plates", text.replace("STAGE-OUT", "DOCK-1"))
+    assert (again.imported, again.created, again.updated) == (True, 0, 0)
+    bad = "code,kind,place\nTOTE-1,pallet,\nTOTE-9,bucket,\nTOTE-8,,NOWHERE\nTOTE-7,,AMBIENT\nTOTE-6,,\nTOTE-6,,\n364123450000000014,,\n"
+    refused = load(conn, warehouse, "license-plates", bad)
+    assert wrong(refused) == [
+        (2, "kind"), (3, "kind"), (4, "place"), (5, "place"), (7, "code"), (8, "code"),
+    ]  # fmt: skip
+    assert conn.execute(made.encode()).fetchall() == totes
+
+
 def test_every_column_is_documented(api: Api) -> None:
     kinds = {k["kind"]: k for k in api.get("/api/v1/imports/kinds").json()["items"]}
     assert (
-        set(kinds) == set(KINDS) == {"items", "places", "partners", "supplier-items", "opening-stock", "asns"}
-    )
+        set(kinds) == set(KINDS)
+        == {"items", "places", "license-plates", "partners", "supplier-items", "opening-stock", "asns"}
+    )  # fmt: skip
     assert all(c["doc"] for k in kinds.values() for c in k["columns"])

@@ -200,11 +200,41 @@ def test_an_erp_purchase_becomes_a_delivery_notice_that_is_received(
            values ('7', '9', 'PO-7', %s, %s, 30, 24, 'confirmed', '2030-01-31')""",
         [warehouse.supplier_id, warehouse.items["TEA-250"]],
     )
+    (line,) = api.get("/api/v1/purchase-orders").json()["items"]
+    assert (line["asn_id"], line["asn_state"]) == (None, None)
     made = api.post("/api/v1/purchase-orders/PO-7/asn")
     assert made.status_code == 201, made.text
+    (line,) = api.get("/api/v1/purchase-orders").json()["items"]
+    assert (line["asn_id"], line["asn_state"]) == (made.json()["asn_id"], "expected")
     notice = api.get(f"/api/v1/asns/{made.json()['asn_id']}").json()
     assert (notice["source"], notice["source_ref"], notice["lines"][0]["quantity"]) == ("erp", "PO-7", "24")
     assert api.post("/api/v1/purchase-orders/PO-7/asn").json()["asn_id"] == made.json()["asn_id"]
     assert api.post("/api/v1/purchase-orders/PO-8/asn").status_code == 404
     conn.execute("update erp_purchase_line set open_quantity = 0")
     assert api.post("/api/v1/purchase-orders/PO-7/asn").status_code == 409
+
+
+def test_a_notice_that_the_supplier_sent_is_shown_with_its_purchase_and_never_overwritten(
+    api: Api, conn: Conn, warehouse: Warehouse
+) -> None:
+    conn.execute(
+        """insert into erp_purchase_line (erp_id, line_id, number, supplier_id, item_id, ordered, open_quantity, state)
+           select '7', n::text, 'PO-' || n, %s, %s, 30, 24, 'confirmed' from generate_series(7, 9) n""",
+        [warehouse.supplier_id, warehouse.items["TEA-250"]],
+    )
+    sent = [
+        api.post("/api/v1/asns", json={"number": number, "purchase_order": order, "lines": [{"sku": "TEA-250", "quantity": "5"}]})
+        for number, order in (("DN-1", "PO-7"), ("PO-8", None))
+    ]  # fmt: skip
+    assert [s.status_code for s in sent] == [201, 201], [s.text for s in sent]
+    lines = api.get("/api/v1/purchase-orders").json()["items"]
+    assert [(line["number"], line["asn_id"], line["asn_source"]) for line in lines] == [
+        ("PO-7", sent[0].json()["id"], "api"),
+        ("PO-8", sent[1].json()["id"], "api"),
+        ("PO-9", None, None),
+    ]
+    refused = api.post("/api/v1/purchase-orders/PO-8/asn")
+    assert (refused.status_code, refused.json()["field"]) == (409, "number")
+    assert api.get(f"/api/v1/asns/{sent[1].json()['id']}").json()["lines"][0]["quantity"] == "5"
+    api.post(f"/api/v1/asns/{sent[1].json()['id']}/cancel")
+    assert api.post("/api/v1/purchase-orders/PO-8/asn").status_code == 201

@@ -189,3 +189,72 @@ def test_a_plate_code_is_used_once_at_a_site(api: Api) -> None:
     again = api.post("/api/v1/license-plates", json={"kind": "tote", "code": "TOTE-1"})
     assert (again.status_code, again.json()["field"]) == (409, "code")
     assert api.get(f"/api/v1/license-plates/{sscc(5)}").status_code == 404
+
+
+def test_totes_are_made_many_at_once_each_with_a_label_that_is_its_code(
+    api: Api, conn: Conn, warehouse: Warehouse
+) -> None:
+    body = {"kind": "tote", "code": "TOTE-08", "count": 3, "place": "stage-out", "print_labels": True}
+    made = api.post("/api/v1/license-plates/series", json=body)
+    assert made.status_code == 201, made.text
+    assert made.json()["labels"] == "no_printer"
+    plates = made.json()["plates"]
+    assert [(p["code"], p["kind"], p["place"], p["skus"]) for p in plates] == [
+        (code, "tote", "STAGE-OUT", []) for code in ("TOTE-08", "TOTE-09", "TOTE-10")
+    ]
+    (label,) = api.get("/api/v1/labels", params={"subject_id": plates[2]["id"]}).json()["items"]
+    zpl = api.get(f"/api/v1/labels/{label['id']}/zpl").text
+    assert (label["title"], zpl.count("^FDTOTE-10^FS")) == ("tote TOTE-10", 2)  # to read and as a barcode
+    assert "^BCN,150,N,N,N,A^FH^FDTOTE-10^FS" in zpl
+    unnamed = api.post("/api/v1/license-plates/series", json={"kind": "tote", "count": 2}).json()
+    assert unnamed["labels"] == "none"
+    assert all(is_valid_sscc(p["code"]) for p in unnamed["plates"])
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "field"),
+    [
+        ({"code": "TOTE-1", "count": 3}, 409, "code"),  # TOTE-3 is there
+        ({"code": "TOTE", "count": 2}, 422, "code"),
+        ({"code": "364123450000000014"}, 422, "code"),
+        ({"place": "NOWHERE"}, 422, "place"),
+        ({"place": "AMBIENT"}, 422, "place"),
+        ({"count": 0}, 422, "count"),
+        ({"count": 201}, 422, "count"),
+    ],
+)
+def test_of_impossible_totes_none_is_made(
+    api: Api, conn: Conn, warehouse: Warehouse, change: dict[str, Any], status: int, field: str
+) -> None:
+    api.post("/api/v1/license-plates", json={"kind": "tote", "code": "TOTE-3"})
+    refused = api.post("/api/v1/license-plates/series", json=change)
+    assert (refused.status_code, refused.json()["field"]) == (status, field), refused.text
+    assert conn.execute("select code from license_plate").fetchall() == [("TOTE-3",)]
+
+
+def test_license_plates_are_found_by_kind_by_what_is_on_them_and_by_where_they_stand(
+    api: Api, conn: Conn, warehouse: Warehouse
+) -> None:
+    put_stock(conn, warehouse, "TEA-250", "A-01-1", "30")
+    tea = [{"item_id": str(warehouse.items["TEA-250"]), "quantity": "24"}]
+    here = {"place_id": str(warehouse.places["A-01-1"])}
+    for body in (
+        {"kind": "pallet", "code": "P-1", **here},
+        {"kind": "case", "code": "C-1", "inside": "P-1", "contents": tea, **here},
+        {"kind": "tote", "code": "T-1"},
+        {"kind": "tote", "code": "T-2", "place_id": str(warehouse.places["STAGE-OUT"])},
+    ):
+        assert api.post("/api/v1/license-plates", json=body).status_code == 201
+
+    def found(**filters: Any) -> list[str]:
+        items = api.get("/api/v1/license-plates", params=filters).json()["items"]
+        return sorted(p["code"] for p in items)
+
+    assert found(kind="tote") == ["T-1", "T-2"]
+    assert found(q="stage") == ["T-2"]
+    assert found(q="tea-2") == ["C-1"]
+    assert found(q="-1") == ["C-1", "P-1", "T-1"]
+    assert found(empty=True) == ["T-1", "T-2"]
+    assert found(empty=False) == ["C-1", "P-1"]  # the pallet holds a case
+    assert found(state=["shipped", "gone"]) == []
+    assert api.get("/api/v1/license-plates/P-1").json()["skus"] == ["TEA-250"]

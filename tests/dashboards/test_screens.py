@@ -68,6 +68,7 @@ SCREENS = [
     "/settings/me",
     "/settings/sites",
     "/settings/places",
+    "/settings/plates",
     "/settings/items",
     "/settings/partners",
     "/settings/imports",

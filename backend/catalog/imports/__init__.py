@@ -1,4 +1,4 @@
-"""CSV in: items, places, partners, supplier prices, opening stock, delivery notices.
+"""CSV in: items, places, license plates, partners, supplier prices, opening stock, delivery notices.
 
 `import_csv` reads a whole file and imports all of it or nothing; with `dry_run` it says what it would do. Every error
 comes with its row and column, all of them at once. `KINDS` is the list of what can be imported, each with its documented

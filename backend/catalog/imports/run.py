@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from backend.catalog.imports import asns, items, opening_stock, partners, places, supplier_items
+from backend.catalog.imports import (
+    asns,
+    items,
+    license_plates,
+    opening_stock,
+    partners,
+    places,
+    supplier_items,
+)
 from backend.catalog.imports.table import Column, Row, RowError, read_table
 from backend.catalog.imports.writing import Importing
 from backend.context import Context
@@ -28,6 +36,7 @@ class ImportKind:
 KINDS: dict[str, ImportKind] = {
     "items": ImportKind(items.COLUMNS, items.import_rows, items.ABOUT),
     "places": ImportKind(places.COLUMNS, places.import_rows, places.ABOUT),
+    "license-plates": ImportKind(license_plates.COLUMNS, license_plates.import_rows, license_plates.ABOUT),
     "partners": ImportKind(partners.COLUMNS, partners.import_rows, partners.ABOUT),
     "supplier-items": ImportKind(supplier_items.COLUMNS, supplier_items.import_rows, supplier_items.ABOUT),
     "opening-stock": ImportKind(opening_stock.COLUMNS, opening_stock.import_rows, opening_stock.ABOUT),

@@ -7,7 +7,7 @@ meaning is never overwritten: a new tag replaces an old one.
 
 from backend.catalog.tags.commission import NewTag, commission, decommission, read_epc, retag
 from backend.catalog.tags.identify import KnownTag, identify
-from backend.catalog.tags.plates import NewPlate, PlateContent, create_plate
+from backend.catalog.tags.plates import NewPlate, PlateContent, create_plate, create_plates
 from backend.catalog.tags.unknown import note_unknown, settle_unknown
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "PlateContent",
     "commission",
     "create_plate",
+    "create_plates",
     "decommission",
     "identify",
     "note_unknown",

@@ -46,6 +46,25 @@ def check_plate_code(code: str) -> str:
     return code
 
 
+def running_codes(first: str, count: int) -> list[str]:
+    """TOTE-08 and 3 -> TOTE-08, TOTE-09, TOTE-10. Raises Invalid."""
+    if count == 1:
+        return [first]
+    counted = re.fullmatch(r"(.*?)([0-9]+)", first)
+    if counted is None:
+        raise Invalid("Codes run on from a number at the end; begin with one such as TOTE-01.", field="code")
+    stem, number = counted[1], counted[2]
+    return [f"{stem}{int(number) + n:0{len(number)}d}" for n in range(count)]
+
+
+def create_plates(
+    conn: Conn, ctx: Context, kind: str, count: int, *, code: str | None = None, place_id: UUID | None = None
+) -> list[UUID]:
+    """Empty ones, with codes that run on from `code`, else with SSCCs of ours. Raises as `create_plate` does."""
+    codes = running_codes(code, count) if code else [None] * count
+    return [create_plate(conn, ctx, NewPlate(kind, one, place_id)) for one in codes]
+
+
 def create_plate(conn: Conn, ctx: Context, new: NewPlate) -> UUID:
     """Raises Invalid, Unknown, Conflict (code in use), NotEnoughStock."""
     code = check_plate_code(new.code) if new.code else new_sscc(conn, ctx.site_id)

@@ -15,7 +15,7 @@ from backend.api import Ctx, Db, Quantity, Site, allow
 from backend.catalog import lot_of, resolve_code
 from backend.catalog.tags.commission import NewTag, commission, decommission, read_epc
 from backend.catalog.tags.commission import retag as replace_tag
-from backend.catalog.tags.plates import NewPlate, PlateContent, create_plate
+from backend.catalog.tags.plates import NewPlate, PlateContent, create_plate, create_plates
 from backend.errors import Invalid, NotFound, Unknown
 from backend.labels import print_license_plate
 from backend.paging import Cursor, Limit, Page, page_of, uuid_cursor
@@ -25,6 +25,8 @@ router = api.router(tags=["tags"])
 Epc = Annotated[str, Field(min_length=4, max_length=200)]
 LotCode = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[^\x00]+$")]
 Serial = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00]+$")]
+PlateKind = Literal["pallet", "case", "carton", "tote"]
+PlateState = Literal["expected", "open", "closed", "shipped", "gone"]
 PlateCode = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]{0,62}$")]
 
 
@@ -182,13 +184,14 @@ class PlateContentOut(BaseModel):
 class LicensePlateOut(BaseModel):
     id: UUID
     code: str
-    kind: Literal["pallet", "case", "carton", "tote"]
-    state: Literal["expected", "open", "closed", "shipped", "gone"]
+    kind: PlateKind
+    state: PlateState
     inside: str | None
     place_id: UUID | None
     place: str | None
     weight_g: Quantity | None
     created_at: datetime
+    skus: list[str] = Field(description="What is on it and on the plates inside it, at most 20")
 
 
 class LicensePlateDetail(LicensePlateOut):
@@ -197,11 +200,14 @@ class LicensePlateDetail(LicensePlateOut):
 
 
 _PLATE = """
-    select lp.id, lp.code, lp.kind, lp.state, up.code as inside, lp.place_id, p.code as place, lp.weight_g, lp.created_at
+    select lp.id, lp.code, lp.kind, lp.state, up.code as inside, lp.place_id, p.code as place, lp.weight_g, lp.created_at,
+           array(with recursive inside as (select lp.id union select c.id from license_plate c join inside on c.parent_id = inside.id)
+                 select distinct i.sku from inside join balance b on b.license_plate_id = inside.id join item i on i.id = b.item_id
+                 where b.on_hand > 0 order by i.sku limit 20) as skus
     from license_plate lp left join license_plate up on up.id = lp.parent_id left join place p on p.id = lp.place_id"""
 
 
-def _rows(conn: Db, query: str, params: list[Any]) -> list[dict[str, Any]]:
+def _rows(conn: Db, query: str, params: list[Any] | dict[str, Any]) -> list[dict[str, Any]]:
     with conn.cursor(row_factory=dict_row) as cur:
         return cur.execute(query.encode(), params).fetchall()
 
@@ -210,28 +216,34 @@ def _rows(conn: Db, query: str, params: list[Any]) -> list[dict[str, Any]]:
 def list_license_plates(
     conn: Db,
     site: Site,
-    q: Annotated[str, Query(max_length=63)] = "",
+    q: Annotated[
+        str, Query(max_length=63, description="Part of its code; or how its place, or an item on it, begins")
+    ] = "",
+    kind: PlateKind | None = None,
     place_id: UUID | None = None,
-    state: Literal["expected", "open", "closed", "shipped", "gone"] | None = None,
+    state: Annotated[list[PlateState] | None, Query()] = None,
+    empty: Annotated[bool | None, Query(description="Nothing is on it, goods or plates")] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[LicensePlateOut]:
+    """The newest first."""
     after = uuid_cursor(cursor)
+    params = {
+        "site": site, "q": q.replace("\0", ""), "kind": kind, "place": place_id, "state": state, "empty": empty,
+        "after": after, "limit": limit + 1,
+    }  # fmt: skip
     rows = _rows(
         conn,
-        f"""{_PLATE} where lp.site_id = %s and position(upper(%s) in upper(lp.code)) > 0 and (%s::uuid is null or lp.place_id = %s)
-            and (%s::text is null or lp.state = %s) and (%s::uuid is null or lp.id < %s) order by lp.id desc limit %s""",
-        [
-            site,
-            q.replace("\0", ""),
-            place_id,
-            place_id,
-            state,
-            state,
-            after,
-            after,
-            limit + 1,
-        ],
+        f"""{_PLATE} where lp.site_id = %(site)s and (%(place)s::uuid is null or lp.place_id = %(place)s)
+            and (position(upper(%(q)s) in upper(lp.code)) > 0 or starts_with(upper(p.code), upper(%(q)s)) or exists (
+                 select 1 from balance b join item i on i.id = b.item_id
+                 where b.license_plate_id = lp.id and b.on_hand > 0 and starts_with(upper(i.sku), upper(%(q)s))))
+            and (%(kind)s::text is null or lp.kind = %(kind)s) and (%(state)s::text[] is null or lp.state = any(%(state)s))
+            and (%(empty)s::boolean is null or %(empty)s = not (
+                 exists (select 1 from balance b where b.license_plate_id = lp.id and b.on_hand > 0)
+                 or exists (select 1 from license_plate c where c.parent_id = lp.id)))
+            and (%(after)s::uuid is null or lp.id < %(after)s) order by lp.id desc limit %(limit)s""",
+        params,
     )
     return page_of(rows, limit, lambda r: [r["id"]], lambda r: LicensePlateOut(**r))
 
@@ -273,7 +285,7 @@ class NewPlateContent(BaseModel):
 
 
 class NewLicensePlate(BaseModel):
-    kind: Literal["pallet", "case", "carton", "tote"] = "pallet"
+    kind: PlateKind = "pallet"
     code: PlateCode | None = Field(default=None, description="Left out: an SSCC of the site")
     place_id: UUID | None = None
     inside: PlateCode | None = None
@@ -308,3 +320,56 @@ def create_license_plate(body: NewLicensePlate, conn: Db, ctx: Ctx) -> LicensePl
     if body.print_label:
         print_license_plate(conn, ctx, plate_id)
     return get_license_plate(str(plate_id), conn, ctx.site_id)
+
+
+class NewLicensePlates(BaseModel):
+    kind: PlateKind = "tote"
+    count: Annotated[int, Field(ge=1, le=200)] = 1
+    code: PlateCode | None = Field(
+        default=None,
+        description="Of the first; the others count on from the number at its end. Left out: SSCCs",
+    )
+    place: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]+$")] | None = Field(
+        default=None, description="Where they stand: the code of the place"
+    )
+    print_labels: bool = False
+
+
+class LicensePlatesMade(BaseModel):
+    plates: list[LicensePlateOut]
+    labels: Literal["none", "waiting", "no_printer"] = Field(
+        description="waiting: on their way to the printer; no_printer: the site has none, they wait"
+    )
+
+
+@router.post(
+    "/license-plates/series",
+    response_model=LicensePlatesMade,
+    status_code=201,
+    dependencies=[allow("worker", "integrator")],
+)
+def create_license_plates(body: NewLicensePlates, conn: Db, ctx: Ctx) -> LicensePlatesMade:
+    """Empty ones, all or none, each with its label where that is wanted."""
+    place_id = _place_id(conn, ctx.site_id, body.place) if body.place else None
+    ids = create_plates(conn, ctx, body.kind, body.count, code=body.code, place_id=place_id)
+    labels = [print_license_plate(conn, ctx, plate_id) for plate_id in ids] if body.print_labels else []
+    waits = conn.execute(
+        "select 1 from label where id = any(%s) and state = 'no_printer'", [labels]
+    ).fetchone()
+    rows = _rows(conn, f"{_PLATE} where lp.id = any(%s) order by lp.code", [ids])
+    return LicensePlatesMade(
+        plates=[LicensePlateOut(**r) for r in rows],
+        labels="none" if not labels else "no_printer" if waits else "waiting",
+    )
+
+
+def _place_id(conn: Db, site_id: UUID, code: str) -> UUID:
+    row = conn.execute(
+        "select id, holds_stock and is_physical from place where site_id = %s and upper(code) = upper(%s)",
+        [site_id, code.strip()],
+    ).fetchone()
+    if row is None:
+        raise Unknown(f"There is no place {code}.", field="place")
+    if not row[1]:
+        raise Invalid("This place does not hold stock itself; name a bin in it.", field="place")
+    return UUID(str(row[0]))

@@ -17,7 +17,8 @@ from backend.errors import Conflict, NotFound
 
 @dataclass(frozen=True)
 class PurchaseLine:
-    """`open_quantity` is what had not arrived when the ERP was last asked."""
+    """`open_quantity` is what had not arrived when the ERP was last asked; the notice is the one of that
+    number, or one on its way that names the purchase."""
 
     number: str
     item_id: UUID
@@ -32,22 +33,35 @@ class PurchaseLine:
     currency: str
     wanted_on: date | None
     state: str
+    asn_id: UUID | None
+    asn_state: str | None
+    asn_source: str | None
     key: str
 
 
 def purchase_lines(
-    conn: Conn, *, item_id: UUID | None = None, only_open: bool = False, after: str = "", limit: int = 1000
+    conn: Conn,
+    site_id: UUID,
+    *,
+    item_id: UUID | None = None,
+    only_open: bool = False,
+    after: str = "",
+    limit: int = 1000,
 ) -> list[PurchaseLine]:
     with conn.cursor(row_factory=class_row(PurchaseLine)) as cur:
         return cur.execute(
             """select l.number, l.item_id, i.sku, i.name as item_name, l.supplier_id, p.name as supplier_name, l.ordered,
                       l.open_quantity, i.base_unit as unit, l.unit_price, l.currency, l.wanted_on, l.state,
-                      l.number || '|' || l.erp_id || '|' || l.line_id as key
+                      a.id as asn_id, a.state as asn_state, a.source as asn_source, l.number || '|' || l.erp_id || '|' || l.line_id as key
                from erp_purchase_line l join item i on i.id = l.item_id left join partner p on p.id = l.supplier_id
+                    left join lateral (
+                        select id, state, source from asn where site_id = %s
+                            and (number = l.number or (source_ref = l.number and state in ('expected', 'arriving')))
+                        order by state <> 'cancelled' desc, number = l.number desc limit 1) a on true
                where (%s::uuid is null or l.item_id = %s) and (not %s or (l.open_quantity > 0 and l.state = 'confirmed'))
                  and l.number || '|' || l.erp_id || '|' || l.line_id > %s
                order by key limit %s""",
-            [item_id, item_id, only_open, after, limit],
+            [site_id, item_id, item_id, only_open, after, limit],
         ).fetchall()
 
 
@@ -63,6 +77,14 @@ def expect_delivery(conn: Conn, ctx: Context, number: str) -> UUID:
         if conn.execute("select 1 from erp_purchase_line where number = %s", [number]).fetchone() is None:
             raise NotFound(f"The ERP has shown no purchase {number}.", field="number")
         raise Conflict(f"Nothing of purchase {number} is open any more.", field="number")
+    theirs = conn.execute(
+        "select 1 from asn where site_id = %s and number = %s and source <> 'erp' and state <> 'cancelled'",
+        [ctx.site_id, number],
+    ).fetchone()
+    if theirs:
+        raise Conflict(
+            f"The supplier's own delivery notice {number} is here; receive that one.", field="number"
+        )
     wanted_on = lines[0][3]
     return receiving.expect(
         conn,

@@ -19,10 +19,27 @@ export interface Field {
   hint?: string;
   initial?: Value;
   half?: boolean;
+  /** Of twelve columns, where half is not it. */
+  span?: number;
+  /** Its label is heard and not seen: a column's name stands above already. */
+  bare?: boolean;
+  /** What the backend calls it, where that is not its name here: a refusal of that is shown at this field. */
+  refusedAs?: string;
+  /** Draws it instead of one of the kinds. */
+  render?: (input: Drawn) => ReactNode;
+}
+
+/** What a field of its own look gets. */
+export interface Drawn {
+  input: { label?: string; "aria-label"?: string; description?: string; error?: string; required?: boolean; withAsterisk?: boolean };
+  value: string;
+  /** Other fields too, where one follows from another. */
+  fill: (values: Values) => void;
 }
 
 export interface CommandFormProps<I, O> {
-  fields: Field[];
+  /** As a function of what is filled in, where one field depends on another. */
+  fields: Field[] | ((values: Values) => Field[]);
   command: UseMutationResult<O, Problem, I>;
   /** The input of the command from what was filled in. */
   toInput: (values: Values) => I;
@@ -36,18 +53,26 @@ export interface CommandFormProps<I, O> {
 
 const blank = (field: Field): Value => field.initial ?? (field.kind === "check" ? false : field.kind === "many" ? [] : "");
 
-export function CommandForm<I, O>({ fields, command, toInput, submit, onDone, onCancel, danger = false, before }: CommandFormProps<I, O>) {
+export function CommandForm<I, O>({ fields: described, command, toInput, submit, onDone, onCancel, danger = false, before }: CommandFormProps<I, O>) {
   const { t } = useTranslation();
-  const [values, setValues] = useState<Values>(() => Object.fromEntries(fields.map((field) => [field.name, blank(field)])));
-  const set = (name: string, value: Value) => {
-    setValues((now) => ({ ...now, [name]: value }));
+  const fieldsOf = (now: Values) => (typeof described === "function" ? described(now) : described);
+  const withBlanks = (now: Values): Values => ({ ...Object.fromEntries(fieldsOf(now).map((field) => [field.name, blank(field)])), ...now });
+  const [filled, setValues] = useState<Values>(() => withBlanks({}));
+  const values = withBlanks(filled);
+  const fields = fieldsOf(values);
+  const fill = (more: Values) => {
+    setValues((now) => ({ ...now, ...more }));
     if (command.error) command.reset();
   };
   const problem = command.error;
-  const named = new Set(fields.map((field) => field.name));
+  const named = new Map(fields.map((field) => [field.refusedAs ?? field.name, field.name]));
   const errors = new Map<string, string>();
-  for (const found of problem?.body.errors ?? []) if (found.field && named.has(found.field)) errors.set(found.field, found.detail ?? "");
-  if (problem?.field && named.has(problem.field) && !errors.has(problem.field)) errors.set(problem.field, problem.body.detail ?? problem.body.title);
+  for (const found of problem?.body.errors ?? []) {
+    const at = named.get(found.field ?? "");
+    if (at) errors.set(at, found.detail ?? "");
+  }
+  const refused = named.get(problem?.field ?? "");
+  if (problem && refused && !errors.has(refused)) errors.set(refused, problem.body.detail ?? problem.body.title);
 
   const send = (event: FormEvent) => {
     event.preventDefault();
@@ -58,11 +83,11 @@ export function CommandForm<I, O>({ fields, command, toInput, submit, onDone, on
   return (
     <form onSubmit={send}>
       <Stack gap="sm">
-        {typeof before === "function" ? before((more) => setValues((now) => ({ ...now, ...more }))) : before}
-        <div style={{ display: "grid", gridTemplateColumns: "1fr 1fr", gap: 12 }}>
+        {typeof before === "function" ? before(fill) : before}
+        <div style={{ display: "grid", gridTemplateColumns: "repeat(12, minmax(0, 1fr))", gap: 12 }}>
           {fields.map((field) => (
-            <div key={field.name} style={{ gridColumn: field.half ? undefined : "1 / -1" }}>
-              <Input field={field} value={values[field.name] ?? blank(field)} error={errors.get(field.name)} set={(value) => set(field.name, value)} />
+            <div key={field.name} style={{ gridColumn: `span ${field.span ?? (field.half ? 6 : 12)}` }}>
+              <Input field={field} value={values[field.name] ?? blank(field)} error={errors.get(field.name)} fill={fill} />
             </div>
           ))}
         </div>
@@ -82,9 +107,11 @@ export function CommandForm<I, O>({ fields, command, toInput, submit, onDone, on
   );
 }
 
-function Input({ field, value, error, set }: { field: Field; value: Value; error: string | undefined; set: (value: Value) => void }) {
-  const common = { label: field.label, description: field.hint, error, required: field.required, withAsterisk: field.required };
+function Input({ field, value, error, fill }: { field: Field; value: Value; error: string | undefined; fill: (values: Values) => void }) {
+  const set = (next: Value) => fill({ [field.name]: next });
+  const common = { ...(field.bare ? { "aria-label": field.label } : { label: field.label }), description: field.hint, error, required: field.required, withAsterisk: field.required };
   const text = typeof value === "string" ? value : "";
+  if (field.render) return field.render({ input: common, value: text, fill });
   switch (field.kind) {
     case "check":
       return <Checkbox label={field.label} description={field.hint} error={error} checked={value === true} onChange={(event) => set(event.currentTarget.checked)} />;
@@ -122,13 +149,13 @@ export function many(value: Value | undefined): string[] {
   return Array.isArray(value) ? value : [];
 }
 
-export function FormDialog<I, O>({ title, opened, onClose, done, ...form }: CommandFormProps<I, O> & { title: string; opened: boolean; onClose: () => void; done?: string }) {
+export function FormDialog<I, O>({ title, opened, onClose, done, wide = false, ...form }: CommandFormProps<I, O> & { title: string; opened: boolean; onClose: () => void; done?: string; wide?: boolean }) {
   const close = () => {
     form.command.reset();
     onClose();
   };
   return (
-    <Modal opened={opened} onClose={close} title={title} size="lg" radius="lg" centered styles={{ title: { fontWeight: 640 } }}>
+    <Modal opened={opened} onClose={close} title={title} size={wide ? "xl" : "lg"} radius="lg" centered styles={{ title: { fontWeight: 640 } }}>
       {opened && (
         <CommandForm
           {...form}

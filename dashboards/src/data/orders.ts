@@ -7,6 +7,7 @@ import { live, pages } from "./queries";
 type Schemas = components["schemas"];
 export type Order = Schemas["SalesOrder"];
 export type OrderLine = Schemas["SalesOrderLine"];
+export type NewOrder = Schemas["NewSalesOrder"];
 export type OrderState = Order["state"];
 export type Wave = Schemas["Wave"];
 export type PickTask = Schemas["PickTask"];
@@ -37,6 +38,7 @@ export const ordersQuery = ({ state = "unfinished", backordered, ...filter }: Or
   );
 export const orderQuery = (id: string) =>
   live(["orders"], ["order", id], () => ask(api.GET("/api/v1/sales-orders/{order_id}", { params: { path: { order_id: id } } })));
+export const createOrder = (body: NewOrder, header: Key) => ask(api.POST("/api/v1/sales-orders", { params: { header }, body }));
 export const cancelOrder = ({ id, reason }: { id: string; reason: string }, header: Key) =>
   ask(api.POST("/api/v1/sales-orders/{order_id}/cancel", { params: { path: { order_id: id }, header }, body: { reason } }));
 export const changeLine = ({ orderId, lineId, version, quantity }: { orderId: string; lineId: string; version: number; quantity: string }, header: Key) =>

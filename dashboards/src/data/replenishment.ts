@@ -21,4 +21,5 @@ export const approveSuggestion = ({ id, quantity }: { id: string; quantity: stri
 export const rejectSuggestion = ({ id, reason }: { id: string; reason: string }, header: Key) =>
   ask(api.POST("/api/v1/purchase-suggestions/{suggestion_id}/reject", { params: { path: { suggestion_id: id }, header }, body: { reason } }));
 
+export const expectDelivery = (number: string, header: Key) => ask(api.POST("/api/v1/purchase-orders/{number}/asn", { params: { path: { number }, header } }));
 export const onOrderQuery = pages(["replenishment", "receipts"], ["purchase-orders"], (cursor) => ask(api.GET("/api/v1/purchase-orders", { params: { query: { cursor, limit: 100, only_open: true } } })));

@@ -15,4 +15,7 @@ export const shipmentQuery = (id: string) =>
 export const newShipment = (body: Schemas["NewShipment"], header: Key) => ask(api.POST("/api/v1/shipments", { params: { header }, body }));
 export const depart = ({ id, anyway }: { id: string; anyway: boolean }, header: Key) =>
   ask(api.POST("/api/v1/shipments/{shipment_id}/depart", { params: { path: { shipment_id: id }, header }, body: { anyway } }));
+/** A page for the customer, to print. */
+export const packingList = (carton_id: string, language: "en" | "zh") =>
+  ask(api.GET("/api/v1/cartons/{carton_id}/packing-list", { params: { path: { carton_id }, query: { language } }, parseAs: "text" }));
 export const cartonsQuery = (order_id: string) => live(["orders", "tasks"], ["cartons", order_id], () => ask(api.GET("/api/v1/cartons", { params: { query: { order_id, limit: 100 } } })));

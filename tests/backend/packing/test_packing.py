@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from psycopg.types.json import Jsonb
 
 from backend import ledger, orders, packing, picking
 from backend.db import Conn
@@ -101,11 +102,46 @@ def test_an_order_is_packed_weighed_and_closed_over_http(
     assert str(label[0]) == closed["id"]
     page = api.get(f"{url}/packing-list")
     assert page.headers["content-type"].startswith("text/html")
-    for words in (picked.number, closed["sscc"], "Green tea 250 g", "L1", "2099-01-01", "1 of 1"):
+    for words in (
+        picked.number,
+        closed["sscc"],
+        "Green tea 250 g",
+        "L1",
+        "2099-01-01",
+        "1 of 1",
+        "3.2305 kg",
+    ):
         assert words in page.text
     (shipment,) = api.get("/api/v1/shipments", params={"order_id": str(picked.id)}).json()["items"]
     assert shipment["state"] == "planned"
     assert ledger.verify(conn) == []
+
+
+def test_a_packing_list_is_the_customers_to_read(
+    conn: Conn, warehouse: Warehouse, api: Api, picked: Order
+) -> None:
+    c = api.post("/api/v1/cartons", json={"order_id": str(picked.id), "bench": "BENCH-1"}).json()
+    url = f"/api/v1/cartons/{c['id']}"
+    api.post(f"{url}/contents", json={"code": TEA, "quantity": "3"})
+    conn.execute("update item set name_i18n = %s where sku = 'TEA-250'", [Jsonb({"zh": "绿茶 250 克"})])
+    conn.execute(
+        "update sales_order set ship_to = %s",
+        [Jsonb({"name": "<b>Kahvila</b>", "street": "Kaisaniemenkatu 2", "postcode": "00100", "city": "Helsinki",
+                "lat": 60.17155, "window_from": "2030-01-31T16:00:00Z", "note": "ring twice"})],
+    )  # fmt: skip
+    english = api.get(f"{url}/packing-list").text
+    assert "&lt;b&gt;Kahvila&lt;/b&gt;, Kaisaniemenkatu 2, 00100 Helsinki<" in english
+    assert not any(ours in english for ours in ("60.17155", "2030-01-31", "ring twice", "装箱单", "绿茶"))
+    chinese = api.get(f"{url}/packing-list", params={"language": "zh"}).text
+    for words in (
+        "装箱单 <small>Packing list</small>",
+        "第 1 箱，共 1 箱",
+        "绿茶 250 克",
+        "Green tea 250 g",
+        "3 件",
+    ):
+        assert words in chinese
+    assert api.get(f"{url}/packing-list", params={"language": "fi"}).status_code == 422
 
 
 def test_a_carton_that_weighs_wrong_is_closed_only_by_a_lead_with_a_reason(

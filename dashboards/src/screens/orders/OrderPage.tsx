@@ -1,6 +1,6 @@
 // One order: what was promised, what is missing, who picks, what has left.
 import { Button } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useParams } from "react-router";
@@ -17,10 +17,11 @@ import { Columns, Page, Panel, Stack } from "@/components/Page";
 import { Quantity } from "@/components/Quantity";
 import { State, useWord, type Tone } from "@/components/State";
 import { Time } from "@/components/Time";
-import { EmptyState, LiveView } from "@/components/views";
+import { openTab, showToPrint } from "@/components/print";
+import { EmptyState, ErrorState, LiveView } from "@/components/views";
 import { cancelOrder, changeLine, orderQuery, pickTasksQuery, type Order, type OrderLine, type PickTask } from "@/data/orders";
 import { useList } from "@/data/queries";
-import { cartonsQuery, type Carton } from "@/data/shipping";
+import { cartonsQuery, packingList, type Carton } from "@/data/shipping";
 import { movementsQuery } from "@/data/stock";
 import { Deliveries } from "./Deliveries";
 import { Due } from "./Orders";
@@ -68,9 +69,12 @@ export default function OrderPage() {
 const WEIGHT_TONE: Record<Carton["weight_check"], Tone> = { good: "ok", off: "bad", not_weighed: "wait", cannot_say: "warn" };
 
 function Details({ order }: { order: Order }) {
-  const { t } = useTranslation(["orders", "common"]);
+  const { t, i18n } = useTranslation(["orders", "common"]);
   const word = useWord();
   const now = useNow();
+  const print = useMutation({
+    mutationFn: ({ carton, tab }: { carton: Carton; tab: Window | null }) => showToPrint(tab, () => packingList(carton.id, i18n.language.startsWith("zh") ? "zh" : "en"), t("common:problem.popup")),
+  });
   const may = useMay();
   const [changing, setChanging] = useState<OrderLine | null>(null);
   const change = useCommand(changeLine, { changes: ["orders", "tasks", "stock"] });
@@ -109,11 +113,15 @@ function Details({ order }: { order: Order }) {
   ];
   const boxes: Column<Carton>[] = [
     { key: "sscc", header: t("carton"), cell: (carton) => <Code value={carton.sscc} to={`/units/${encodeURIComponent(carton.sscc)}`} keep={24} /> },
-    { key: "contents", header: t("common:field.lines"), grow: true, cell: (carton) => carton.contents.map((one) => `${one.quantity} × ${one.sku}`).join(", ") },
-    { key: "expected", header: t("expected_weight"), align: "right", cell: (carton) => <Quantity value={carton.expected_weight_g} unit="g" /> },
-    { key: "measured", header: t("measured_weight"), align: "right", cell: (carton) => <Quantity value={carton.weight_g} unit="g" /> },
+    { key: "contents", header: t("common:field.lines"), grow: true, cell: (carton) => <Contents of={carton} /> },
+    { key: "weighs", header: `${t("measured_weight")} / ${t("expected_weight")}`, align: "right", cell: (carton) => <span className="nowrap"><Quantity value={carton.weight_g} /> / <Quantity value={carton.expected_weight_g} unit="g" /></span> },
     { key: "check", header: t("weight_check"), cell: (carton) => <State value={carton.weight_check} group="orders:weight" tone={WEIGHT_TONE[carton.weight_check]} /> },
     { key: "state", header: t("common:field.state"), cell: (carton) => <State value={carton.state} /> },
+    { key: "list", header: "", align: "right", cell: (carton) => carton.contents.length > 0 && (
+      <Button size="compact-xs" variant="light" loading={print.isPending && print.variables.carton.id === carton.id} onClick={() => print.mutate({ carton, tab: openTab() })}>
+        {t("packing_list")}
+      </Button>
+    ) },
   ];
   return (
     <>
@@ -146,6 +154,7 @@ function Details({ order }: { order: Order }) {
           </Panel>
           {cartons.data && cartons.data.items.length > 0 && (
             <Panel title={t("cartons")} flush>
+              {print.error && <ErrorState error={print.error} compact />}
               <DataTable label={t("cartons")} rows={cartons.data.items} columns={boxes} rowKey={(carton) => carton.id} rowTo={(carton) => `/units/${encodeURIComponent(carton.sscc)}`} tone={(carton) => (carton.weight_check === "off" ? "bad" : undefined)} />
             </Panel>
           )}
@@ -187,6 +196,11 @@ function Details({ order }: { order: Order }) {
       )}
     </>
   );
+}
+
+function Contents({ of }: { of: Carton }) {
+  const text = of.contents.map((one) => `${one.quantity} × ${one.sku}`).join(", ");
+  return <span title={text}>{text}</span>;
 }
 
 /** Whom and where to; what else came along (window, note, coordinates) is the delivery's. */

@@ -20,12 +20,15 @@ import { EmptyState, ErrorState, LiveView } from "@/components/views";
 import { ORDER_STATES, ordersQuery, releaseWave, wavesQuery, type Order, type OrderState, type Wave } from "@/data/orders";
 import { shipmentsQuery, type Shipment } from "@/data/shipping";
 import { useList } from "@/data/queries";
+import { NewOrder } from "./NewOrder";
 import { isLate, share } from "./progress";
 
 export default function Orders() {
   const { t } = useTranslation(["orders", "common"]);
+  const may = useMay();
+  const [adding, setAdding] = useState(false);
   return (
-    <Page title={t("title")} lead={t("lead")}>
+    <Page title={t("title")} lead={t("lead")} actions={may("lead", "integrator") && <Button onClick={() => setAdding(true)}>{t("new.title")}</Button>}>
       <ScreenTabs
         tabs={[
           { value: "orders", label: t("tab.orders"), content: () => <OrderList /> },
@@ -33,6 +36,7 @@ export default function Orders() {
           { value: "shipments", label: t("tab.shipments"), content: () => <ShipmentList /> },
         ]}
       />
+      {adding && <NewOrder onClose={() => setAdding(false)} />}
     </Page>
   );
 }

@@ -3,6 +3,7 @@ import { Button } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
 import { useCommand } from "@/api/command";
 import { useMay } from "@/app/may";
 import { FormDialog, orNull, text, type Field } from "@/components/CommandForm";
@@ -19,7 +20,7 @@ import { Age, Day } from "@/components/Time";
 import { EmptyState, ErrorState, LiveView } from "@/components/views";
 import { itemsQuery, partnersQuery } from "@/data/catalog";
 import { useList } from "@/data/queries";
-import { approveSuggestion, onOrderQuery, putRule, rejectSuggestion, rulesQuery, suggestionsQuery, type OnOrder, type ReorderRule, type Suggestion, type SuggestionState } from "@/data/replenishment";
+import { approveSuggestion, expectDelivery, onOrderQuery, putRule, rejectSuggestion, rulesQuery, suggestionsQuery, type OnOrder, type ReorderRule, type Suggestion, type SuggestionState } from "@/data/replenishment";
 import { sentence } from "@/i18n/sentences";
 import classes from "./Replenishment.module.css";
 
@@ -227,7 +228,14 @@ function RuleDialog({ rule, onClose }: { rule: ReorderRule | null; onClose: () =
 
 function Ordered() {
   const { t } = useTranslation(["replenishment", "common"]);
+  const may = useMay();
   const list = useList(onOrderQuery);
+  const expect = useCommand(expectDelivery, {
+    changes: ["replenishment", "receipts"],
+    onDone: (made) => notifications.show({ message: <Link to={`/asns/${made.asn_id}`}>{t("notice_made", { number: made.number })}</Link>, color: "teal" }),
+  });
+  const first = new Map<string, OnOrder>();
+  for (const line of list.data ?? []) if (!first.has(line.number)) first.set(line.number, line);
   const columns: Column<OnOrder>[] = [
     { key: "number", header: t("purchase_order"), cell: (o) => <strong style={{ fontWeight: 560 }}>{o.number}</strong> },
     { key: "item", header: t("common:field.item"), grow: true, cell: (o) => <ItemLink id={o.item_id} sku={o.sku} name={o.item_name} /> },
@@ -237,12 +245,25 @@ function Ordered() {
     { key: "price", header: t("unit_price"), align: "right", cell: (o) => <span className="nowrap">{groupDigits(o.unit_price)} <span className="soft">{o.currency}</span></span> },
     { key: "wanted", header: t("arrives"), cell: (o) => <Day on={o.wanted_on} near={0} /> },
     { key: "state", header: t("common:field.state"), cell: (o) => <State value={o.state} /> },
+    { key: "notice", header: t("notice"), cell: (o) => first.get(o.number) === o && (
+      <span className={classes.notice}>
+        {o.asn_id && <Link className="quiet-link" to={`/asns/${o.asn_id}`}><State value={o.asn_state} /></Link>}
+        {may("lead", "integrator") && (!o.asn_id || o.asn_state === "cancelled" || (o.asn_state === "expected" && o.asn_source === "erp")) && (
+          <Button size="compact-xs" variant={o.asn_id ? "subtle" : "light"} title={t("notice_hint")} loading={expect.isPending && expect.variables === o.number} onClick={() => expect.mutate(o.number)}>
+            {t(o.asn_state === "expected" ? "notice_again" : "notice_make")}
+          </Button>
+        )}
+      </span>
+    ) },
   ];
   return (
-    <Panel flush>
-      <LiveView query={list} empty={(rows) => rows.length === 0 && <EmptyState title={t("nothing_on_order")} next={t("nothing_on_order_next")} />}>
-        {(rows) => <DataTable label={t("tab.on_order")} rows={rows} columns={columns} rowKey={(o) => o.number + o.item_id} more={list.more} />}
-      </LiveView>
-    </Panel>
+    <>
+      {expect.error && <ErrorState error={expect.error} compact />}
+      <Panel flush>
+        <LiveView query={list} empty={(rows) => rows.length === 0 && <EmptyState title={t("nothing_on_order")} next={t("nothing_on_order_next")} />}>
+          {(rows) => <DataTable label={t("tab.on_order")} rows={rows} columns={columns} rowKey={(o) => o.number + o.item_id} more={list.more} />}
+        </LiveView>
+      </Panel>
+    </>
   );
 }

@@ -11,6 +11,7 @@ const CHAPTERS = [
   { path: "me", roles: null, screen: lazy(() => import("./Me")) },
   { path: "sites", roles: ["admin"], screen: lazy(() => import("./Sites")) },
   { path: "places", roles: ["lead", "integrator"], screen: lazy(() => import("./Places")) },
+  { path: "plates", roles: ["lead", "integrator", "worker"], screen: lazy(() => import("./Plates")) },
   { path: "items", roles: ["lead", "integrator"], screen: lazy(() => import("./Items")) },
   { path: "partners", roles: ["lead", "integrator"], screen: lazy(() => import("./Partners")) },
   { path: "imports", roles: ["lead", "integrator"], screen: lazy(() => import("./Imports")) },
