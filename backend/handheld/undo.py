@@ -24,6 +24,7 @@ UNDO: dict[str, str] = {
     "pick": "backend.picking.undo:undo_confirm",
     "pack": "backend.packing.undo:undo_content",
     "load": "backend.shipping.undo:undo_load",
+    "return": "backend.returns.undo:undo_lines",
 }
 """kind of step -> function `(conn, ctx, undo: dict) -> None` that takes it back or raises a Refused."""
 

@@ -18,6 +18,7 @@ from backend.ledger.post import (
     post,
     post_observed,
     reverse,
+    reversed_among,
 )
 from backend.ledger.reserve import (
     Reservation,
@@ -62,6 +63,7 @@ __all__ = [
     "reservations_on_plate",
     "reserve",
     "reverse",
+    "reversed_among",
     "row_of_serial",
     "rows_at",
     "serial_in_stock",

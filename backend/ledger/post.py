@@ -327,6 +327,15 @@ def reverse(
     return posted
 
 
+def reversed_among(conn: Conn, site_id: UUID, movement_ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the movements that a correction took back."""
+    rows = conn.execute(
+        "select reverses_id from movement where site_id = %s and reverses_id = any(%s)",
+        [site_id, list(movement_ids)],
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
 def _keep_plate_together(conn: Conn, ctx: Context, license_plate_id: UUID | None) -> None:
     """After a correction a plate stands where all of its contents are, or the correction is refused."""
     if license_plate_id is None:

@@ -196,6 +196,24 @@ def ensure_loose_task(
         )
 
 
+def shrink_loose_task(conn: Conn, ctx: Context, cause_id: UUID, place_id: UUID, load: Load) -> None:
+    """So much less of this cause is to be put away. Raises Conflict where it no longer waits."""
+    task = conn.execute(
+        """select id, quantity from putaway_task where cause_id = %s and item_id = %s and lot_id is not distinct from %s
+           and status = %s and from_place_id = %s and state in ('open', 'claimed') for update""",
+        [cause_id, load.item_id, load.lot_id, load.status, place_id],
+    ).fetchone()
+    if task is None or task[1] < load.quantity:
+        raise Conflict("The goods were put away already; a lead can reverse their movements.")
+    if task[1] == load.quantity:
+        conn.execute("update putaway_task set state = 'cancelled' where id = %s", [task[0]])
+    else:
+        conn.execute(
+            "update putaway_task set quantity = quantity - %s where id = %s", [load.quantity, task[0]]
+        )
+    announce(conn, ctx.site_id, "tasks", task[0])
+
+
 def put_back(conn: Conn, ctx: Context, taken: ledger.Reservation, quantity: Decimal, order_id: UUID) -> None:
     """Picked goods whose order no longer wants them go back to a shelf. The reservation is released already."""
     ensure_loose_task(

@@ -148,6 +148,7 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "POST /delivery-stops/{stop_id}/lock": {"locked": True},
     "POST /delivery-stops/{stop_id}/fail": {"outcome": "refused", "reason": "wrong colour"},
     "POST /cartons/{carton_id}/contents/remove": {"item_id": str(uuid4())},
+    "POST /returns/{return_id}/lines": {"code": "TEA-250", "reason": "not wanted", "grade": "as_new"},
 }
 """Where a guessed body would be refused for itself, before anybody asks whose it is."""
 
@@ -169,6 +170,7 @@ def foreign_ids(conn: Conn, site_id: UUID) -> dict[str, str]:
         "user_id": "app_user", "plate_id": "license_plate", "license_plate_id": "license_plate",
         "depot_id": "depot", "vehicle_id": "delivery_vehicle", "shift_id": "vehicle_shift", "route_id": "delivery_route",
         "plan_id": "delivery_plan", "stop_id": "delivery_stop", "delivery_job_id": "delivery_job", "proof_id": "delivery_proof",
+        "return_id": "customer_return",
     }  # fmt: skip
     found = {}
     for parameter, table in tables.items():
@@ -206,6 +208,7 @@ def other(api: Api, conn: Conn, warehouse: Warehouse) -> Warehouse:
     receipt = made("POST", "/receipts", {"dock_door_id": str(there.places["DOCK-2"])})
     made("POST", f"/receipts/{receipt['id']}/scans", {"code": "TEA-250", "quantity": "3"})
     made("POST", f"/receipts/{receipt['id']}/close", {})
+    made("POST", "/returns", {"lines": [{"code": "TEA-250", "reason": "not wanted", "grade": "opened"}]})
     made("POST", "/count-tasks", {"place": "A-01-1"})
     yard = made("POST", "/depots", {"code": "YARD", "name": "Yard", "lat": 60.2, "lon": 24.9})
     van = made(
