@@ -42,6 +42,7 @@ SCREENS = [
     "/receipts?tab=returns",
     "/receipts/{receipt}",
     "/asns/{asn}",
+    "/returns/{return}",
     "/orders",
     "/orders?tab=waves",
     "/orders?tab=shipments",
@@ -190,7 +191,15 @@ def busy(running: Running, conn: Conn, warehouse: Warehouse) -> Running:
         {"vehicle_id": van["id"], "starts_at": datetime.now(UTC).isoformat(), "ends_at": soon},
     )
     ask("POST", "/webhook-subscriptions", {"name": "CRM", "url": "https://crm.example/hooks", "types": []})
+    returned = ask(
+        "POST",
+        "/returns",
+        {"lines": [{"code": "TEA-250", "quantity": "2", "reason": "not wanted", "grade": "as_new"}]},
+    )
+    damaged = {"code": "TEA-250", "reason": "arrived damaged", "grade": "damaged"}
+    ask("POST", f"/returns/{returned['id']}/lines", damaged)
     ids |= {
+        "return": returned["id"],
         "item": str(warehouse.items["TEA-250"]),
         "movement": ask("GET", "/movements?cause_kind=receipt")["items"][0]["id"],
         "serial": "SN-1",

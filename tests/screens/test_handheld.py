@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Route, expect
@@ -422,6 +423,190 @@ def test_move_loose_goods_and_look_them_up(worker: Handheld, conn: Conn, warehou
     assert "TEA-250" in worker.page.inner_text("main")
 
 
+def left(conn: Conn, w: Warehouse, number: str, *lines: tuple[str, str]) -> UUID:
+    """An order that was shipped, as shipping leaves it behind."""
+    order_id = new_id()
+    conn.execute(
+        """insert into sales_order (site_id, id, number, source, external_number, customer_id, state, due_at, received_at, shipped_at)
+           values (%s, %s, %s, 'api', %s, %s, 'shipped', now(), now(), now())""",
+        [w.site_id, order_id, number, order_id.hex, w.customer_id],
+    )
+    for at, (sku, quantity) in enumerate(lines, 1):
+        conn.execute(
+            "insert into sales_order_line (site_id, id, order_id, position, item_id, quantity, shipped) values (%s, %s, %s, %s, %s, %s, %s)",
+            [w.site_id, new_id(), order_id, at, w.items[sku], quantity, quantity],
+        )
+    return order_id
+
+
+def carton_that_left(conn: Conn, w: Warehouse, order_id: UUID, code: str, sku: str, serial: str) -> None:
+    plate = new_id()
+    conn.execute(
+        "insert into license_plate (id, site_id, code, kind, state) values (%s, %s, %s, 'carton', 'shipped')",
+        [plate, w.site_id, code],
+    )
+    conn.execute(
+        """insert into carton (site_id, id, order_id, position, bench_id, state, tare_g, opened_at, opened_by, closed_at, closed_by)
+           values (%s, %s, %s, 1, %s, 'shipped', 100, now(), 'user:w', now(), 'user:w')""",
+        [w.site_id, plate, order_id, w.places["BENCH-1"]],
+    )
+    conn.execute(
+        """insert into carton_content (site_id, id, carton_id, line_id, item_id, serial, quantity)
+           select site_id, %s, %s, id, item_id, %s, 1 from sales_order_line where order_id = %s and item_id = %s""",
+        [new_id(), plate, serial, order_id, w.items[sku]],
+    )
+
+
+def test_what_comes_back_is_scanned_graded_and_booked_piece_by_piece(
+    worker: Handheld, backend: Backend, conn: Conn, warehouse: Warehouse
+) -> None:
+    order_id = left(conn, warehouse, "SO-000077", ("TEA-250", "14"), ("DRILL-X", "1"))
+    carton_that_left(conn, warehouse, order_id, sscc(4), "DRILL-X", "S-1")
+    accept(conn, warehouse, ("TEA-250", "4"), number="X-NOT-YET")
+    w = worker
+    w.open("return")
+    w.expects("returned")
+    fits(w, "return-order")
+    w.scan("X-NOT-YET", tone="bad")
+    w.says("verdict", "Nothing of it has left yet")
+    w.scan("A-01-1", tone="bad")
+    expect(w.page.get_by_test_id("verdict").get_by_test_id("seen")).to_have_text("A-01-1")
+    w.page.get_by_test_id("answer").wait_for(state="hidden")
+    fits(w, "return-no-order")
+    w.scan("SO-000077")
+    w.expects("item")
+    fits(w, "return-scan")
+
+    w.scan(TEA_CASE)
+    w.says("target", "12 ×")
+    fits(w, "return-why")
+    w.scan(TEA, tone="warn")
+    w.says("verdict", "First finish TEA-250")
+    w.page.get_by_test_id("answer").wait_for(state="hidden")
+    fits(w, "return-first-finish")
+    w.press("choice-arrived_damaged")
+    fits(w, "return-grade")
+    w.press("choice-damaged")
+    assert w.answers()[-1] == "good"
+    assert stock(conn, warehouse, "QUAR") == {"TEA-250": 12}
+    w.page.get_by_test_id("answer").wait_for(state="hidden")
+    expect(w.page.get_by_role("definition")).to_have_text("QUAR · quarantine")
+    fits(w, "return-booked")
+
+    w.scan(TEA)
+    w.scan(TEA)  # one more of the same
+    w.says("target", "2 ×")
+    w.scan(TEA, tone="bad")  # 14 were shipped
+    expect(w.page.get_by_test_id("verdict").get_by_test_id("expected")).to_have_text("2 × TEA-250")
+    w.page.get_by_test_id("answer").wait_for(state="hidden")
+    fits(w, "return-too-many")
+    w.press("choice-not_wanted")
+    w.press("choice-as_new")
+    assert stock(conn, warehouse, "DOCK-1") == {"TEA-250": 2}
+    w.scan(MILK, tone="bad")  # not of this order: refused before its lot is asked for
+    expect(w.page.get_by_test_id("verdict").get_by_test_id("expected")).to_have_text("1 × DRILL-X")
+    expect(w.page.get_by_test_id("verdict").get_by_test_id("seen")).to_have_text("MILK-1L")
+    w.page.get_by_test_id("answer").wait_for(state="hidden")
+    fits(w, "return-not-of-order")
+    w.scan(f"01{DRILL}21S-2", tone=None)
+    w.press("choice-does_not_work")
+    w.press("choice-opened")
+    (made,) = backend.ask("GET", "/returns")["items"]
+    assert [(x["sku"], x["quantity"], x["reason"], x["grade"], x["place"]) for x in made["lines"]] == [
+        ("TEA-250", "12", "arrived damaged", "damaged", "QUAR"),
+        ("TEA-250", "2", "not wanted", "as_new", "DOCK-1"),
+        ("DRILL-X", "1", "does not work", "opened", "QUAR"),
+    ]
+    w.says("undo", "1 x DRILL-X")
+    w.press("undo")
+    w.settled()
+    assert w.text("amount").startswith("14")
+
+    w.press("home")
+    w.wedge("SO-000077")  # as after a new battery: the same return goes on
+    w.page.get_by_test_id("step").wait_for()
+    w.settled()
+    assert w.text("amount").startswith("14")
+    w.press("action-done")
+    w.scan("00" + sscc(4))  # a carton tells its order, too
+    w.says("target", "SO-000077")
+    w.press("action-done")
+    w.scan("S-1")  # and so does a serial
+    w.press("choice-wrong_item")
+    w.press("choice-as_new")
+    w.says("target", "SO-000077")
+    (made,) = backend.ask("GET", "/returns")["items"]
+    assert [x["taken_back"] for x in made["lines"]] == [False, False, True, False]
+    assert stock(conn, warehouse, "DOCK-1") == {"TEA-250": 2, "DRILL-X": 1}
+    w.press("action-done")
+    assert w.answers()[-1] == "good"
+    assert ledger.verify(conn) == []
+
+
+def test_without_an_order_lot_expiry_and_serial_are_asked(
+    worker: Handheld, conn: Conn, warehouse: Warehouse
+) -> None:
+    w = worker
+    w.open("return")
+    w.press("choice-blind")
+    w.scan(MILK, tone="warn")
+    w.says("instruction", "Which lot")
+    w.wedge("L-7")
+    w.settled()
+    w.says("instruction", "expire")
+    w.type_on_keypad("270630")
+    w.press("choice-other")
+    w.press("choice-unusable")
+    w.scan(DRILL, tone="warn")
+    fits(w, "return-serial")
+    w.scan("S-5")
+    w.press("choice-does_not_work")
+    w.press("choice-opened")
+    w.scan(f"01{DRILL}21S-5", tone="bad")  # it is back already
+    w.page.get_by_test_id("answer").wait_for(state="hidden")
+    fits(w, "return-in-stock")
+    assert stock(conn, warehouse, "QUAR") == {"MILK-1L": 1, "DRILL-X": 1}
+    (lot,) = conn.execute("select code, expires_on from lot").fetchall()
+    assert lot == ("L-7", EXPIRY)
+
+
+def test_a_return_survives_a_lost_answer_and_a_dead_handheld(
+    worker: Handheld, backend: Backend, conn: Conn, warehouse: Warehouse
+) -> None:
+    left(conn, warehouse, "SO-000078", ("TEA-250", "5"))
+    lost: list[str] = []
+
+    def lose_first(route: Route) -> None:
+        if route.request.method == "POST" and not lost:
+            lost.append(route.request.url)
+            route.fetch()  # it reaches the backend, and its answer gets lost
+            route.abort("connectionreset")
+        else:
+            route.continue_()
+
+    w = worker
+    w.page.route("**/api/v1/returns**", lose_first)
+    w.open("return")
+    w.scan("SO-000078")
+    w.scan(TEA)
+    w.press("choice-not_wanted")
+    w.press("choice-as_new")
+    assert lost
+    assert stock(conn, warehouse, "DOCK-1") == {"TEA-250": 1}
+    w.scan(TEA)
+    w.press("choice-not_wanted")
+    w.page.reload()  # dies with an item in hand: what was booked stays booked
+    w.page.get_by_test_id("instruction").wait_for()
+    w.settled()
+    w.scan("SO-000078")
+    assert w.text("amount").startswith("1")
+    w.scan(TEA)
+    w.press("choice-not_wanted")
+    w.press("choice-as_new")
+    (made,) = backend.ask("GET", "/returns")["items"]
+    assert [x["line_no"] for x in made["lines"]] == [1, 2]
+
+
 def test_the_wrong_vehicle_and_the_wrong_door_are_refused(
     worker: Handheld, backend: Backend, conn: Conn, warehouse: Warehouse
 ) -> None:
@@ -517,9 +702,24 @@ def test_the_handheld_speaks_chinese(worker: Handheld, conn: Conn, warehouse: Wa
     w.press("action-back")
     w.press("action-close")
     fits(w, "zh-receive-short")
-    for job in ("putaway", "load", "count", "move", "lookup"):
+    for job in ("putaway", "load", "return", "count", "move", "lookup"):
         w.open(job)
         fits(w, f"zh-{job}")
+    w.open("return")
+    w.press("choice-blind")
+    fits(w, "zh-return-scan")
+    w.scan("A-01-1", tone="bad")
+    w.page.get_by_test_id("answer").wait_for(state="hidden")
+    fits(w, "zh-return-wrong")
+    w.scan(TEA_CASE)
+    w.page.get_by_test_id("answer").wait_for(state="hidden")
+    fits(w, "zh-return-why")
+    w.press("choice-does_not_work")
+    fits(w, "zh-return-grade")
+    w.press("choice-opened")
+    w.page.get_by_test_id("answer").wait_for(state="hidden")
+    w.says("undo", "12")
+    fits(w, "zh-return-booked")
     w.open("pick")
     w.scan("A-01-2", tone="bad")
     w.page.get_by_test_id("answer").wait_for(state="hidden")

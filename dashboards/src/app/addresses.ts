@@ -26,6 +26,8 @@ export function addressOf(kind: string, id: string | null | undefined, code?: st
       return id ? `/asns/${id}` : null;
     case "receipt":
       return id ? `/receipts/${id}` : null;
+    case "return":
+      return id ? `/returns/${id}` : null;
     case "load":
     case "shipment":
       return id ? `/shipments/${id}` : null;

@@ -54,6 +54,7 @@ export const router = createBrowserRouter([
                   screen("receipts", () => import("@/screens/receipts/Receipts")),
                   screen("receipts/:receiptId", () => import("@/screens/receipts/ReceiptPage")),
                   screen("asns/:asnId", () => import("@/screens/receipts/AsnPage")),
+                  screen("returns/:returnId", () => import("@/screens/receipts/ReturnPage")),
                   screen("orders", () => import("@/screens/orders/Orders")),
                   screen("orders/:orderId", () => import("@/screens/orders/OrderPage")),
                   screen("shipments/:shipmentId", () => import("@/screens/orders/ShipmentPage")),

@@ -11,6 +11,7 @@ export type ReceiptSummary = Schemas["ReceiptSummary"];
 export type Receipt = Schemas["ReceiptOut"];
 export type ReceiptLine = Schemas["ReceiptLineOut"];
 export type Return = Schemas["ReturnOut"];
+export type ReturnLine = Schemas["ReturnLineOut"];
 export type PutawayTask = Schemas["PutawayTask"];
 export type UnknownTag = Schemas["UnknownTagOut"];
 
@@ -31,6 +32,8 @@ export const putawayQuery = (state: "todo" | "open" | "claimed" | "done" | "canc
   pages(["tasks", "receipts"], ["putaway", state], (cursor) => ask(api.GET("/api/v1/putaway-tasks", { params: { query: { state, cursor, limit: 100 } } })));
 
 export const returnsQuery = pages(["receipts", "stock"], ["returns"], (cursor) => ask(api.GET("/api/v1/returns", { params: { query: { cursor, limit: 50 } } })));
+export const returnQuery = (id: string) =>
+  live(["receipts", "stock"], ["return", id], () => ask(api.GET("/api/v1/returns/{return_id}", { params: { path: { return_id: id } } })));
 
 export const unknownTagsQuery = (state: UnknownTag["state"]) =>
   pages(["receipts"], ["unknown-tags", state], (cursor) => ask(api.GET("/api/v1/unknown-tags", { params: { query: { state, cursor, limit: 50 } } })));

@@ -1,4 +1,4 @@
-// The first screen: eight jobs with what waits in each. A scan here begins the right job by itself.
+// The first screen: nine jobs with what waits in each. A scan here begins the right job by itself.
 import { IconLanguage, IconLogout, IconMoon, IconSun } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
@@ -15,7 +15,7 @@ import { JOBS, jobOf, type Job } from "./jobs";
 import { signal } from "./signals";
 import { useTheme } from "./theme";
 import { useCatcher } from "./useCatcher";
-import { lookUp, putawayTasks } from "./work";
+import { lookUp, orderOf, putawayTasks } from "./work";
 import classes from "./Handheld.module.css";
 
 export function Home() {
@@ -83,5 +83,6 @@ async function begin(code: string): Promise<Job["id"]> {
   });
   if (!meaning) return "receive";
   const waits = meaning.license_plate_id || meaning.item_id ? await putawayTasks({ code }).catch(() => []) : [];
-  return jobOf(meaning, waits.length > 0);
+  const hasLeft = meaning.kind === "sales_order" && (await orderOf(meaning.id)).state === "shipped";
+  return jobOf(meaning, waits.length > 0, hasLeft);
 }

@@ -133,7 +133,7 @@ function Body({ view, answer, onPress }: { view: View<unknown>; answer: (Answer 
         <p className={classes.instruction} data-testid="instruction">{unbroken(view.instruction)}</p>
         <Expected expect={view.expect} large={!target && choices.length < 3 && !list} />
         {target && (
-          <div className={classes.target} data-tone={target.tone} data-size={sizeOf(target.text)} data-testid="target">
+          <div className={classes.target} data-tone={target.tone} data-size={target.small ? "md" : sizeOf(target.text)} data-small={target.small || undefined} data-testid="target">
             <strong>{target.text}</strong>
             {target.sub && target.sub !== target.text && <span>{target.sub}</span>}
           </div>
@@ -173,7 +173,7 @@ function Body({ view, answer, onPress }: { view: View<unknown>; answer: (Answer 
           </section>
         ))}
         {choices.length > 0 && (
-          <div className={classes.choices} data-grid={(choices.length > 2 && choices.every((choice) => !choice.sub)) || undefined}>
+          <div className={classes.choices} data-grid={view.grid || (choices.length > 2 && choices.every((choice) => !choice.sub)) || undefined}>
             {choices.map((choice) => (
               <button key={choice.id} type="button" data-testid={`choice-${choice.id}`} className={choice.strong ? classes.strong : undefined} onClick={() => onPress(choice)}>
                 <strong>{choice.label}</strong>

@@ -1,4 +1,4 @@
-// The handheld's own routes (/handheld/*): its log-in, the eight jobs, and each job. It shares tokens, words, session and data
+// The handheld's own routes (/handheld/*): its log-in, the nine jobs, and each job. It shares tokens, words, session and data
 // with the desktop, and none of its shell. A job is a flow (flows/*), run by `Runtime` and drawn by `StepScreen`.
 import { useEffect } from "react";
 import { useTranslation } from "react-i18next";

@@ -1,6 +1,6 @@
-// The eight jobs of the handheld, as they stand on the first screen. A new job: its flow, a line here, its words.
+// The nine jobs of the handheld, as they stand on the first screen. A new job: its flow, a line here, its words.
 import {
-  IconArrowsExchange, IconBoxSeam, IconClipboardCheck, IconPackageImport, IconSearch, IconShoppingCart, IconStackPush, IconTruckLoading, type Icon,
+  IconArrowsExchange, IconBoxSeam, IconClipboardCheck, IconPackageImport, IconSearch, IconShoppingCart, IconStackPush, IconTruckLoading, IconTruckReturn, type Icon,
 } from "@tabler/icons-react";
 import type { Topic } from "@/live/topics";
 import type { Flow } from "./runtime";
@@ -12,10 +12,11 @@ import { pack } from "./flows/pack";
 import { pick } from "./flows/pick";
 import { putaway } from "./flows/putaway";
 import { receive } from "./flows/receive";
+import { takeBack } from "./flows/return";
 import { countTasks, openAsns, packOrders, picksWaiting, putawayTasks, shipmentsToLoad, whoIsHere, type LookedUp } from "./work";
 
 export interface Job {
-  id: "receive" | "putaway" | "pick" | "pack" | "load" | "count" | "move" | "lookup";
+  id: "receive" | "putaway" | "pick" | "pack" | "load" | "return" | "count" | "move" | "lookup";
   icon: Icon;
   flow: Flow<unknown>;
   topics: readonly Topic[];
@@ -35,6 +36,7 @@ export const JOBS: readonly Job[] = [
     id: "load", icon: IconTruckLoading, flow: any(load), topics: ["tasks", "orders"],
     waiting: async () => (await shipmentsToLoad()).reduce((sum, each) => sum + each.cartons.filter((carton) => carton.state === "closed").length, 0),
   },
+  { id: "return", icon: IconTruckReturn, flow: any(takeBack), topics: [] },
   {
     id: "count", icon: IconClipboardCheck, flow: any(count), topics: ["tasks", "discrepancies"],
     waiting: async () => (await countTasks()).filter((task) => !task.counted_by.includes(`user:${whoIsHere()?.username ?? ""}`)).length,
@@ -43,10 +45,10 @@ export const JOBS: readonly Job[] = [
   { id: "lookup", icon: IconSearch, flow: any(lookup), topics: [] },
 ];
 
-/** Which job a scan on the first screen begins. */
-export function jobOf(meaning: LookedUp, hasPutaway: boolean): Job["id"] {
+/** Which job a scan on the first screen begins. An order that has left is scanned because something of it came back. */
+export function jobOf(meaning: LookedUp, hasPutaway: boolean, hasLeft: boolean): Job["id"] {
   if (meaning.kind === "asn" || meaning.place_kind === "dock_door") return "receive";
-  if (meaning.kind === "sales_order") return "pack";
+  if (meaning.kind === "sales_order") return hasLeft ? "return" : "pack";
   if (hasPutaway) return "putaway";
   return "lookup";
 }

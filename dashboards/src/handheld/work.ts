@@ -15,6 +15,9 @@ export type PackOrder = Schemas["PackOrder"];
 export type PackBench = Schemas["PackBench"];
 export type Shipment = Schemas["Shipment"];
 export type CountTask = Schemas["CountTaskOut"];
+export type CustomerReturn = Schemas["ReturnOut"];
+export type NewReturnLine = Schemas["NewReturnLine"];
+export type Returnable = Schemas["ReturnableOut"];
 export type LookedUp = Schemas["LookedUp"];
 export type Step = Schemas["Undone"];
 
@@ -87,6 +90,17 @@ export const loadCarton = (id: string, code: string, door: string | null, header
   ask(api.POST("/api/v1/shipments/{shipment_id}/load", { params: { path: { shipment_id: id }, header }, body: { code, door }, ...soon() }));
 export const depart = (id: string, header: Key) =>
   ask(api.POST("/api/v1/shipments/{shipment_id}/depart", { params: { path: { shipment_id: id }, header }, body: { anyway: false }, ...soon() }));
+
+// returns
+export const orderOf = (id: string) => ask(api.GET("/api/v1/sales-orders/{order_id}", { params: { path: { order_id: id } }, ...soon() }));
+export const returnsOfOrder = (order_id: string) => ask(api.GET("/api/v1/returns", { params: { query: { order_id, limit: 1 } }, ...soon() })).then((page) => page.items);
+export const customerReturn = (id: string) => ask(api.GET("/api/v1/returns/{return_id}", { params: { path: { return_id: id } }, ...soon() }));
+export const returnable = (query: { code: string; quantity: string; order_id?: string; lot?: string; expires_on?: string; serial?: string }) =>
+  ask(api.GET("/api/v1/returnable", { params: { query }, ...soon() }));
+export const beginReturn = (body: { order_id?: string; lines: NewReturnLine[] }, header: Key) =>
+  ask(api.POST("/api/v1/returns", { params: { header }, body: { note: "", ...body }, ...soon() }));
+export const addReturnLine = (id: string, body: NewReturnLine, header: Key) =>
+  ask(api.POST("/api/v1/returns/{return_id}/lines", { params: { path: { return_id: id }, header }, body, ...soon() }));
 
 // count
 export const countTasks = async () => {

@@ -11,12 +11,13 @@ import { DataTable, type Column } from "@/components/DataTable";
 import { Bar } from "@/components/facts";
 import { Choice, SearchFilter, useFilter } from "@/components/filters";
 import { PlaceLink } from "@/components/MovementTable";
-import { isZero } from "@/components/numbers";
+import { groupDigits, isZero } from "@/components/numbers";
 import { Page, Panel } from "@/components/Page";
 import { Quantity } from "@/components/Quantity";
 import { State } from "@/components/State";
 import { ScreenTabs } from "@/components/tabs";
 import { Age, Time } from "@/components/Time";
+import { useReturnReason } from "@/components/useReturnReason";
 import { EmptyState, LiveView } from "@/components/views";
 import { placesQuery } from "@/data/catalog";
 import { useList } from "@/data/queries";
@@ -186,20 +187,24 @@ function PutawayList() {
 
 function ReturnList() {
   const { t } = useTranslation(["receipts", "common"]);
+  const reasonOf = useReturnReason();
   const list = useList(returnsQuery);
   const columns: Column<Return>[] = [
     { key: "number", header: t("return"), cell: (r) => <strong style={{ fontWeight: 560 }}>{r.number}</strong> },
+    { key: "order", header: t("common:field.order"), cell: (r) => (r.order_id ? <Link className="quiet-link" to={`/orders/${r.order_id}`}>{r.order_number}</Link> : <span className="soft">{t("without_order")}</span>) },
     { key: "customer", header: t("common:field.customer"), cell: (r) => r.customer ?? "–" },
-    { key: "lines", header: t("common:field.lines"), grow: true, cell: (r) => r.lines.map((line) => `${line.quantity} × ${line.sku} (${line.reason})`).join(", ") },
-    { key: "status", header: t("common:field.status"), cell: (r) => [...new Set(r.lines.map((line) => line.status))].map((status) => <State key={status} value={status} />) },
+    { key: "lines", header: t("common:field.lines"), grow: true, cell: (r) => standing(r).map((line) => `${groupDigits(line.quantity)} × ${line.sku} (${reasonOf(line.reason)})`).join(", ") || <span className="soft">{t("taken_back")}</span> },
+    { key: "status", header: t("common:field.status"), cell: (r) => <span style={{ display: "inline-flex", gap: 6 }}>{[...new Set(standing(r).map((line) => line.status))].map((status) => <State key={status} value={status} />)}</span> },
     { key: "when", header: t("common:field.when"), cell: (r) => <Time at={r.created_at} age /> },
     { key: "who", header: t("common:field.who"), cell: (r) => <Actor actor={r.created_by} /> },
   ];
   return (
     <Panel flush>
       <LiveView query={list} empty={(rows) => rows.length === 0 && <EmptyState title={t("no_returns")} next={t("no_returns_next")} />}>
-        {(rows) => <DataTable label={t("tab.returns")} rows={rows} columns={columns} rowKey={(r) => r.id} rowTo={(r) => `/movements?cause_kind=return&cause_id=${r.id}`} more={list.more} />}
+        {(rows) => <DataTable label={t("tab.returns")} rows={rows} columns={columns} rowKey={(r) => r.id} rowTo={(r) => `/returns/${r.id}`} more={list.more} />}
       </LiveView>
     </Panel>
   );
 }
+
+const standing = (r: Return) => r.lines.filter((line) => !line.taken_back);

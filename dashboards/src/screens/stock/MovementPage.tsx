@@ -17,6 +17,7 @@ import { Columns, Page, Panel, Stack } from "@/components/Page";
 import { Quantity } from "@/components/Quantity";
 import { State, useWord } from "@/components/State";
 import { Time } from "@/components/Time";
+import { useReturnReason } from "@/components/useReturnReason";
 import { LiveView } from "@/components/views";
 import { movementQuery, reverseMovement, type Movement } from "@/data/stock";
 import { postingOfMovementQuery } from "@/data/outbox";
@@ -66,6 +67,7 @@ export default function MovementPage() {
 function Details({ movement: m }: { movement: Movement }) {
   const { t } = useTranslation(["stock", "common"]);
   const word = useWord();
+  const reasonOf = useReturnReason();
   const causeTo = addressOf(m.cause_kind, m.cause_id);
   const posting = useQuery(postingOfMovementQuery(m.id));
   return (
@@ -89,7 +91,7 @@ function Details({ movement: m }: { movement: Movement }) {
             <Facts
               facts={[
                 [t("common:field.cause"), causeTo ? <Link key="c" to={causeTo}>{word("cause", m.cause_kind)}</Link> : word("cause", m.cause_kind)],
-                [t("common:field.reason"), reason(m.reason)],
+                [t("common:field.reason"), m.cause_kind === "return" ? reason(reasonOf(m.reason)) : reason(m.reason)],
                 [t("common:field.who"), <Actor key="a" actor={m.actor} />],
                 [t("occurred"), <Time key="o" at={m.occurred_at} />],
                 [t("recorded"), <Time key="r" at={m.recorded_at} />],
