@@ -24,13 +24,15 @@ class Task:
     cron: str | None
     owns_transaction: bool
     retries: int
+    what: str = ""
+    """What it does, in words for a person; they have their Chinese in `sentences.zh.json`, "words"."""
 
 
 TASKS: dict[str, Task] = {}
 
 
 def task(
-    name: str, *, cron: str | None = None, owns_transaction: bool = False, retries: int = 10
+    name: str, *, what: str = "", cron: str | None = None, owns_transaction: bool = False, retries: int = 10
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Registers `run(conn, **args)`. With `cron` (five or six fields) it also runs on that clock, without args.
 
@@ -39,7 +41,7 @@ def task(
     def register(run: Callable[..., None]) -> Callable[..., None]:
         if name in TASKS:
             raise ValueError(f"two tasks are called {name}")
-        TASKS[name] = Task(name, run, cron, owns_transaction, retries)
+        TASKS[name] = Task(name, run, cron, owns_transaction, retries, what)
         return run
 
     return register

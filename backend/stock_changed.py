@@ -18,7 +18,7 @@ CONSEQUENCES: list[Callable[..., Any]] = [orders.allocate_waiting, replenishment
 """Functions `(conn, ctx, item_ids)`."""
 
 
-@jobs.task("stock_changed")
+@jobs.task("stock_changed", what="Reserving and reordering after a stock change")
 def stock_changed(conn: Conn, site_id: str, item_ids: list[str], correlation_id: str) -> None:
     ctx = system_context("job:stock_changed", UUID(site_id), correlation_id)
     items = [UUID(i) for i in item_ids]

@@ -1,7 +1,7 @@
 """The worker: runs the jobs that slices wrote in their transactions, and the clocks.
 
 Every task runs in a thread with a connection and a transaction of its own; one that fails is tried again with
-growing waits, then stays `failed` and visible (`GET /api/v1/jobs`). `TASK_MODULES` is the visible list of where
+growing waits, then stays `failed` with an alert (`backend/operations/failures.py`, `GET /api/v1/jobs`). `TASK_MODULES` is the visible list of where
 tasks are registered. The worker also writes the broker's accounts when agents change, and runs `PROGRAMS`.
 """
 
@@ -14,19 +14,22 @@ import inspect
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import procrastinate
 import psycopg
 import structlog
-from procrastinate import PsycopgConnector, RetryDecision, exceptions
+from procrastinate import JobContext, PsycopgConnector, RetryDecision, exceptions
 from procrastinate.jobs import Job
 from procrastinate.retry import BaseRetryStrategy
 
-from backend.db import DatabaseUnreachable, app_conninfo, connect
+from backend.db import Conn, DatabaseUnreachable, app_conninfo, connect
 from backend.devices.agents import broker_access
 from backend.jobs import TASKS, Task
+from backend.operations import failures
 from backend.private import write_private
 
 log = structlog.get_logger("backend.worker")
@@ -129,6 +132,7 @@ def _application(database_url: str, known: dict[str, Any]) -> procrastinate.App:
     for task in TASKS.values():
         registered = app.task(
             name=task.name,
+            pass_context=True,
             retry=GrowingWaits(task.retries),
             queueing_lock=task.name if task.cron is not None else None,  # clocks never pile up
         )(_runner(task, database_url, known))
@@ -142,13 +146,17 @@ def _runner(task: Task, database_url: str, known: dict[str, Any]) -> Callable[..
     wanted = inspect.signature(task.run).parameters
     ours = {name: value for name, value in known.items() if name in wanted}
 
-    def run(**args: Any) -> None:
+    def run(context: JobContext, **args: Any) -> None:
         if task.cron is not None and "timestamp" not in wanted:
             args.pop("timestamp", None)
         caused_by = {"correlation_id": args["correlation_id"]} if "correlation_id" in args else {}
         with structlog.contextvars.bound_contextvars(task=task.name, **caused_by):
             started = time.monotonic()
-            carry_out(args)
+            try:
+                carry_out(args)
+            except Exception as e:
+                _note_failure(database_url, task, context.job, e)
+                raise
             say = log.info if caused_by else log.debug
             say("job_done", ms=round((time.monotonic() - started) * 1000, 1))
 
@@ -157,17 +165,36 @@ def _runner(task: Task, database_url: str, known: dict[str, Any]) -> Callable[..
             conn.execute("select set_config('stowage.actor', %s, false)", [f"job:{task.name}"])
             if task.owns_transaction:
                 task.run(conn, **args, **ours)
+            else:
+                in_transaction(conn, args)
+            if task.cron is not None:
+                failures.worked(conn, task.name)
+
+    def in_transaction(conn: Conn, args: dict[str, Any]) -> None:
+        for attempt in range(4):
+            try:
+                with conn.transaction():
+                    task.run(conn, **args, **ours)
                 return
-            for attempt in range(4):
-                try:
-                    with conn.transaction():
-                        task.run(conn, **args, **ours)
-                    return
-                except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
-                    if attempt == 3:
-                        raise
+            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
+                if attempt == 3:
+                    raise
 
     return run
+
+
+def _note_failure(database_url: str, task: Task, job: Job, error: Exception) -> None:
+    """What is not noted stands in the log; the job is failed all the same."""
+    again = GrowingWaits(task.retries).get_retry_decision(exception=error, job=job)
+    site_id = job.task_kwargs.get("site_id")
+    try:
+        with connect(database_url, autocommit=True) as conn, conn.transaction():
+            failures.note(
+                conn, int(job.id or 0), task, UUID(str(site_id)) if site_id else None, error, datetime.now(UTC),
+                tries=job.attempts + 1, for_good=again is None,
+            )  # fmt: skip
+    except (DatabaseUnreachable, psycopg.Error) as e:
+        log.warning("failure_not_noted", why=str(e))
 
 
 async def _work(database_url: str, known: dict[str, Any], stop: threading.Event) -> None:

@@ -16,12 +16,12 @@ from psycopg.types.json import Jsonb
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from backend import api, orders, receiving
-from backend.api import Db, Quantity, Site, Who, allow
+from backend.api import Db, Quantity, Site, SiteId, Who, allow
 from backend.catalog.codes import Kind, resolve_code
 from backend.catalog.matching import ITEM_MATCHES, like
 from backend.catalog.sites import create_site as make_site
 from backend.dispatch import search as dispatch_search
-from backend.errors import ChangedMeanwhile, Conflict, Forbidden, Invalid, NotFound
+from backend.errors import ChangedMeanwhile, Conflict, Forbidden, Invalid, NotFound, Unknown
 from backend.ids import new_id
 from backend.live.announce import announce
 from backend.paging import Cursor, Limit, Page, decode_cursor, page_of, uuid_cursor
@@ -568,13 +568,41 @@ def list_lots(
     return page_of(rows, limit, lambda r: [r["id"]], lambda r: LotOut(**r))
 
 
+System = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_:.\-]{0,62}$", description="erp, crm, supplier:CODE")]
+KeyKind = Literal["item", "partner", "place", "site"]
+OUR_CODE: dict[KeyKind, str] = {"item": "sku", "partner": "code", "place": "code", "site": "code"}
+
+
 class ExternalKey(Row):
-    system: Annotated[
-        str, Field(pattern=r"^[a-z][a-z0-9_:.\-]{0,62}$", description="erp, crm, supplier:CODE")
-    ]
-    kind: Literal["item", "partner", "place", "site"]
+    system: System
+    kind: KeyKind
     our_id: UUID
-    their_key: Annotated[str, Field(min_length=1, max_length=200)]
+    our_code: str = Field(description="SKU of an item, code of the others")
+    our_name: str
+    their_key: str
+
+
+class NewExternalKey(BaseModel):
+    """Our thing by its id, or by its SKU or code."""
+
+    system: System
+    kind: KeyKind
+    our_id: UUID | None = None
+    our_code: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")] | None = None
+    their_key: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
+
+
+_EXTERNAL_KEY = """
+    select * from (
+        select k.system, k.kind, k.our_id, k.their_key, coalesce(i.sku, r.code, p.code, s.code, '') as our_code,
+               coalesce(i.name, r.name, p.name, s.name, '') as our_name, coalesce(p.site_id, s.id) as site_id
+        from external_key k left join item i on k.kind = 'item' and i.id = k.our_id
+             left join partner r on k.kind = 'partner' and r.id = k.our_id
+             left join place p on k.kind = 'place' and p.id = k.our_id
+             left join site s on k.kind = 'site' and s.id = k.our_id
+        where k.kind in ('item', 'partner', 'place', 'site')) x
+    where (%s::uuid is null or kind in ('item', 'partner') or site_id = %s)"""
+"""Who works at one site sees the keys of its places, not of others'."""
 
 
 @router.get("/external-keys", response_model=Page[ExternalKey], dependencies=[allow("lead", "integrator")])
@@ -582,6 +610,7 @@ def list_external_keys(
     conn: Db,
     who: Who,
     system: Annotated[str | None, Query(max_length=63)] = None,
+    kind: KeyKind | None = None,
     our_id: UUID | None = None,
     limit: Limit = 200,
     cursor: Cursor = None,
@@ -589,19 +618,18 @@ def list_external_keys(
     after = decode_cursor(cursor, 3)
     rows = _many(
         conn,
-        """select * from external_key where kind in ('item', 'partner', 'place', 'site')
-           and (%s::text is null or (system, kind, their_key) > (%s, %s, %s))
-           and (%s::text is null or system = %s) and (%s::uuid is null or our_id = %s)
-           and (%s::uuid is null or kind in ('item', 'partner') or our_id = %s
-                or our_id in (select id from place where site_id = %s))
+        f"""{_EXTERNAL_KEY} and (%s::text is null or (system, kind, their_key) > (%s, %s, %s))
+           and (%s::text is null or system = %s) and (%s::text is null or kind = %s) and (%s::uuid is null or our_id = %s)
            order by system, kind, their_key limit %s""",
         [
+            *[who.site_id] * 2,
             *([after[0], *after] if after else [None] * 4),
             system,
             system,
+            kind,
+            kind,
             our_id,
             our_id,
-            *[who.site_id] * 3,
             limit + 1,
         ],
     )
@@ -611,23 +639,42 @@ def list_external_keys(
 
 
 @router.put("/external-keys", response_model=ExternalKey, dependencies=[allow("integrator")])
-def put_external_key(body: ExternalKey, who: Who, conn: Db) -> ExternalKey:
-    at_site = {"place": "site_id", "site": "id"}.get(body.kind)
-    theirs = f" and (%s::uuid is null or {at_site} = %s)" if at_site else ""
-    _one(
-        conn,
-        f"select id from {body.kind} where id = %s{theirs}",
-        [body.our_id, *([who.site_id] * 2 if at_site else [])],
-        body.kind,
+def put_external_key(body: NewExternalKey, who: Who, conn: Db, site_id: SiteId = None) -> ExternalKey:
+    our_id = _keyed_thing(conn, body, who.site_id, site_id)
+    conn.execute(
+        """insert into external_key (system, kind, our_id, their_key) values (%s, %s, %s, %s)
+           on conflict (system, kind, our_id) do update set their_key = excluded.their_key""",
+        [body.system, body.kind, our_id, body.their_key],
     )
     row = _one(
         conn,
-        """insert into external_key (system, kind, our_id, their_key) values (%s, %s, %s, %s)
-           on conflict (system, kind, our_id) do update set their_key = excluded.their_key returning *""",
-        [body.system, body.kind, body.our_id, body.their_key],
+        f"{_EXTERNAL_KEY} and system = %s and kind = %s and our_id = %s",
+        [None, None, body.system, body.kind, our_id],
         "key",
     )
     return ExternalKey(**row)
+
+
+def _keyed_thing(conn: Db, body: NewExternalKey, only_site: UUID | None, site_id: UUID | None) -> UUID:
+    """`only_site`: where the person works; `site_id`: which place of that code is meant. Raises Invalid, NotFound."""
+    if (body.our_id is None) == (body.our_code is None):
+        raise Invalid("Say which of ours: our_id, or its SKU or code in our_code.", field="our_code")
+    column = "id" if body.our_id is not None else OUR_CODE[body.kind]
+    at_site = {"place": "site_id", "site": "id"}.get(body.kind)
+    site = only_site or (site_id if body.kind == "place" and body.our_code is not None else None)
+    theirs = f" and (%s::uuid is null or {at_site} = %s)" if at_site else ""
+    rows = _many(
+        conn,
+        f"select id from {body.kind} where {column} = %s{theirs} limit 2",
+        [body.our_id or body.our_code, *([site] * 2 if at_site else [])],
+    )
+    if not rows:
+        if body.our_id is not None:
+            raise NotFound(f"There is no such {body.kind}.")
+        raise Unknown(f"There is no {body.kind} {body.our_code} here.", field="our_code")
+    if len(rows) > 1:
+        raise Invalid("Several sites have a place with this code; say which site.", field="site_id")
+    return UUID(str(rows[0]["id"]))
 
 
 # --- look-up and search -----------------------------------------------------------------------------------

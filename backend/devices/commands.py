@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
@@ -22,12 +22,14 @@ from backend.context import Context
 from backend.db import Conn
 from backend.errors import Conflict, NotFound
 from backend.ids import new_id
+from backend.live.announce import announce
 from edge import messages
 from edge.messages import Command
 
 Name = Literal["restart_device", "zero_scale", "tare_scale", "report_status"]
 ONLY_FOR: dict[str, str] = {"zero_scale": "scale", "tare_scale": "scale"}
 """What only one kind of device can do."""
+ALL: tuple[Name, ...] = get_args(Name)
 LIFETIME = timedelta(seconds=30)
 TIMEOUT_S = 5.0
 
@@ -55,6 +57,11 @@ _ASKED = (
 )
 
 
+def known_to(kind: str) -> list[Name]:
+    """What a device of this kind can be told."""
+    return [name for name in ALL if ONLY_FOR.get(name) in (None, kind)]
+
+
 def ask(conn: Conn, ctx: Context, device_id: UUID, command: Name) -> Asked:
     """Raises NotFound, CannotDoThat."""
     row = conn.execute(
@@ -67,9 +74,8 @@ def ask(conn: Conn, ctx: Context, device_id: UUID, command: Name) -> Asked:
     if row is None:
         raise NotFound("There is no such device at this site.")
     code, kind, active, agent_id, agent, online = row
-    needed = ONLY_FOR.get(command)
-    if needed is not None and kind != needed:
-        raise CannotDoThat(f"{code} is a {kind}; {command} is for a {needed}.", field="command")
+    if command not in known_to(kind):
+        raise CannotDoThat(f"{code} is a {kind}; {command} is for a {ONLY_FOR[command]}.", field="command")
     if not active or not online:
         why = f"{code} is switched off here" if not active else f"Its agent {agent} is away"
         raise CannotDoThat(f"{why}; nothing is kept for later. Ask again when it is back.")
@@ -79,8 +85,13 @@ def ask(conn: Conn, ctx: Context, device_id: UUID, command: Name) -> Asked:
            values (%s, %s, %s, %s, %s, %s, %s)""",
         [ctx.site_id, command_id, device_id, command, ctx.actor, ctx.now + LIFETIME, ctx.correlation_id],
     )
-    args = {"command_id": str(command_id), "correlation_id": ctx.correlation_id}
+    args = {
+        "site_id": str(ctx.site_id),
+        "command_id": str(command_id),
+        "correlation_id": ctx.correlation_id,
+    }
     jobs.defer(conn, "devices_send_command", args, lock=f"commands:{agent_id}")
+    announce(conn, ctx.site_id, "devices", device_id)
     return _asked(conn, command_id)
 
 
@@ -100,6 +111,8 @@ def _asked(conn: Conn, command_id: UUID) -> Asked:
 
 @dataclass(frozen=True)
 class _Outgoing:
+    site_id: UUID
+    device_id: UUID
     site: str
     agent: str
     device: str
@@ -113,7 +126,7 @@ def send(conn: Conn, command_id: UUID, mqtt_url: str, now: datetime) -> None:
     Raises OSError where the broker does not take it: the job comes again until the command has expired."""
     with conn.cursor(row_factory=class_row(_Outgoing)) as cur:
         out = cur.execute(
-            """select s.code as site, a.code as agent, d.code as device, c.command, c.expires_at
+            """select s.id as site_id, d.id as device_id, s.code as site, a.code as agent, d.code as device, c.command, c.expires_at
                from device_command c join device d on d.id = c.device_id join agent a on a.id = d.agent_id join site s on s.id = c.site_id
                where c.id = %s and c.state = 'waiting' for update of c""",
             [command_id],
@@ -129,6 +142,7 @@ def send(conn: Conn, command_id: UUID, mqtt_url: str, now: datetime) -> None:
     conn.execute(
         "update device_command set state = %s, settled_at = %s where id = %s", [state, now, command_id]
     )
+    announce(conn, out.site_id, "devices", out.device_id)
 
 
 def publish(mqtt_url: str, topic: str, payload: bytes) -> None:

@@ -31,6 +31,7 @@ Text = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
 Kind = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Purpose = Literal["inbound", "outbound", "both", "none"]
 MANAGE = allow("integrator", "admin")
+Command = commands.Name
 
 
 # --- agents -----------------------------------------------------------------------------------------------
@@ -347,6 +348,7 @@ class DeviceCommand(BaseModel):
 class DeviceDetail(BaseModel):
     device: Device
     events: list[DeviceEvent] = Field(description="The last fifty that are kept as evidence")
+    knows: list[Command] = Field(description="The commands that a device of its kind can be given")
     commands: list[DeviceCommand] = Field(description="The last twenty that people gave, newest first")
 
 
@@ -373,6 +375,7 @@ def get_device(device_id: UUID, conn: Db, site: Site, who: Who) -> DeviceDetail:
     return DeviceDetail(
         device=device,
         events=[DeviceEvent(**r.__dict__) for r in rows],
+        knows=commands.known_to(device.kind),
         commands=[DeviceCommand(**c.__dict__) for c in commands.commands_of(conn, device_id)],
     )
 

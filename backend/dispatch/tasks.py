@@ -15,12 +15,12 @@ from backend.live.announce import announce
 from routing.roads import RoadsDown
 
 
-@jobs.task("delivery_plan", owns_transaction=True, retries=1)
+@jobs.task("delivery_plan", what="Planning the delivery routes", owns_transaction=True, retries=1)
 def delivery_plan(conn: Conn, site_id: str, plan_id: str, correlation_id: str) -> None:
     plan_run.compute(conn, system_context("job:delivery_plan", UUID(site_id), correlation_id), UUID(plan_id))
 
 
-@jobs.task("delivery_route_geometry", owns_transaction=True, retries=5)
+@jobs.task("delivery_route_geometry", what="Drawing a route on the map", owns_transaction=True, retries=5)
 def delivery_route_geometry(conn: Conn, site_id: str, route_id: str) -> None:
     """Only while the route is as it was read. Raises RoadsDown, RoadsRefused where the server does not answer: asked again later."""
     ctx = system_context("job:delivery_route_geometry", UUID(site_id))

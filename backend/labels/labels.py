@@ -62,7 +62,12 @@ def print_label(
          "waiting" if printer_id else "no_printer", ctx.actor],
     )  # fmt: skip
     if printer_id is not None:
-        jobs.defer(conn, "labels_print", {"label_id": str(label_id)}, lock=f"printer:{printer_id}")
+        jobs.defer(
+            conn,
+            "labels_print",
+            {"site_id": str(ctx.site_id), "label_id": str(label_id)},
+            lock=f"printer:{printer_id}",
+        )
     return label_id
 
 
@@ -85,7 +90,12 @@ def reprint(conn: Conn, ctx: Context, label_id: UUID, *, printer: str | None = N
         "update label set state = 'waiting', problem = null, printer_id = %s where id = %s",
         [printer_id, label_id],
     )
-    jobs.defer(conn, "labels_print", {"label_id": str(label_id)}, lock=f"printer:{printer_id}")
+    jobs.defer(
+        conn,
+        "labels_print",
+        {"site_id": str(ctx.site_id), "label_id": str(label_id)},
+        lock=f"printer:{printer_id}",
+    )
 
 
 # --- inside -----------------------------------------------------------------------------------------------

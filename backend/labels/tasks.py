@@ -18,8 +18,8 @@ class PrinterProblem(RuntimeError):
     """The printer did not take the label. The text says what to look at."""
 
 
-@jobs.task("labels_print", owns_transaction=True, retries=GIVES_UP_AFTER)
-def print_waiting_label(conn: Conn, label_id: str) -> None:
+@jobs.task("labels_print", what="Printing a label", owns_transaction=True, retries=GIVES_UP_AFTER)
+def print_waiting_label(conn: Conn, label_id: str, site_id: str | None = None) -> None:
     """Sends the ZPL. After a crash in between a label may come out twice, never not at all."""
     row = conn.execute(
         """select l.zpl, p.kind, p.target, p.code from label l join printer p on p.id = l.printer_id

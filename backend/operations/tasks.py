@@ -28,10 +28,13 @@ KEEP: list[tuple[str, str, timedelta]] = [
         and (select max(at) from procrastinate_events e where e.job_id = procrastinate_jobs.id) < now() - %s""", timedelta(hours=2)),
     ("procrastinate_jobs", """status = 'failed'
         and (select max(at) from procrastinate_events e where e.job_id = procrastinate_jobs.id) < now() - %s""", timedelta(days=90)),
+    ("job_failure", "last_at < now() - %s", timedelta(days=100)),
 ]  # fmt: skip
 
 
-@jobs.task("retention", cron="*/10 * * * *", retries=1, owns_transaction=True)
+@jobs.task(
+    "retention", what="Deleting what is too old", cron="*/10 * * * *", retries=1, owns_transaction=True
+)
 def retention(conn: Conn) -> None:
     for table, condition, age in KEEP:
         delete_old(conn, table, condition, age)

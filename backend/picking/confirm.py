@@ -146,6 +146,7 @@ def _mismatch(
         "insert into pick_mismatch (site_id, id, task_id, at, actor, what, expected, seen) values (%s, %s, %s, %s, %s, %s, %s, %s)",
         [ctx.site_id, new_id(), t.id, ctx.now, ctx.actor, what, expected, seen[:500]],
     )
+    announce(conn, ctx.site_id, "discrepancies", t.id)
     raise WrongPick(detail, field="place" if what == "place" else "tote" if what == "tote" else "code",
                     what=what, expected=expected, seen=seen)  # fmt: skip
 

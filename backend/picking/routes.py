@@ -216,6 +216,12 @@ def answer_zero_check(task_id: UUID, body: ZeroCheck, conn: Db, ctx: Ctx) -> Pic
 class _MismatchRow:
     id: UUID
     task_id: UUID
+    order_id: UUID
+    order_number: str
+    item_id: UUID
+    sku: str
+    place_id: UUID
+    place_code: str
     at: datetime
     actor: str
     what: str
@@ -224,18 +230,31 @@ class _MismatchRow:
 
 
 class PickMismatch(Out):
+    """A wrong scan; order, item and place are those of the task that was being done."""
+
     id: UUID
     task_id: UUID
+    order_id: UUID
+    order_number: str
+    item_id: UUID
+    sku: str
+    place_id: UUID
+    place_code: str
     at: datetime
     actor: str
-    what: str
+    what: Literal["place", "item", "lot", "serial", "license_plate", "tote"]
     expected: str
     seen: str
 
 
 @router.get("/pick-mismatches", response_model=Page[PickMismatch])
 def list_pick_mismatches(
-    conn: Db, site: Site, task_id: UUID | None = None, limit: Limit = 100, cursor: Cursor = None
+    conn: Db,
+    site: Site,
+    task_id: UUID | None = None,
+    actor: Annotated[str | None, Query(max_length=200, description="Who scanned, e.g. user:pia")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Page[PickMismatch]:
     """Wrong scans at picking, the newest first."""
     before = decode_cursor(cursor, 1)
@@ -245,10 +264,14 @@ def list_pick_mismatches(
         raise Invalid("The cursor is of another list; start without it.", field="cursor") from e
     with conn.cursor(row_factory=class_row(_MismatchRow)) as cur:
         rows = cur.execute(
-            """select id, task_id, at, actor, what, expected, seen from pick_mismatch
-               where site_id = %s and (%s::uuid is null or task_id = %s) and (%s::uuid is null or id < %s)
-               order by id desc limit %s""",
-            [site, task_id, task_id, last, last, limit + 1],
+            """select m.id, m.task_id, t.order_id, o.number as order_number, t.item_id, i.sku, t.place_id, p.code as place_code,
+                      m.at, m.actor, m.what, m.expected, m.seen
+               from pick_mismatch m join pick_task t on (t.site_id, t.id) = (m.site_id, m.task_id)
+                    join sales_order o on o.id = t.order_id join item i on i.id = t.item_id join place p on p.id = t.place_id
+               where m.site_id = %s and (%s::uuid is null or m.task_id = %s) and (%s::text is null or m.actor = %s)
+                 and (%s::uuid is null or m.id < %s)
+               order by m.id desc limit %s""",
+            [site, task_id, task_id, actor, actor, last, last, limit + 1],
         ).fetchall()
     return page_of(rows, limit, lambda r: [r.id], PickMismatch.model_validate)
 

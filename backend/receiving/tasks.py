@@ -10,7 +10,7 @@ from backend.db import Conn
 from backend.receiving.close import close_silent
 
 
-@jobs.task("receiving_close_silent", cron="* * * * * */15", retries=1)
+@jobs.task("receiving_close_silent", what="Closing receipts at quiet doors", cron="* * * * * */15", retries=1)
 def close_silent_receipts(conn: Conn) -> None:
     for (site_id,) in conn.execute("select id from site order by id").fetchall():
         close_silent(conn, system_context("job:receiving_close_silent", site_id), datetime.now(UTC))

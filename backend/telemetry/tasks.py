@@ -16,12 +16,12 @@ POSITION_DAYS = 90
 """The same numbers stand as policies in `0011_create_telemetry.timescale.sql` and `0072_create_vehicle_positions.timescale.sql`."""
 
 
-@jobs.task("telemetry_roll_up", cron="* * * * *", retries=1)
+@jobs.task("telemetry_roll_up", what="Summing up sensor values", cron="* * * * *", retries=1)
 def roll_up(conn: Conn) -> None:
     conn.execute("select telemetry_roll_up()")
 
 
-@jobs.task("telemetry_maintain", cron="7 * * * *", retries=3)
+@jobs.task("telemetry_maintain", what="Tidying up old sensor values", cron="7 * * * *", retries=3)
 def maintain(conn: Conn) -> None:
     """Partitions a week ahead, so that a worker that is away for days harms nothing; old ones dropped."""
     conn.execute(
@@ -31,6 +31,6 @@ def maintain(conn: Conn) -> None:
     conn.execute("select telemetry_maintain_positions(%s, %s)", [datetime.now(UTC), POSITION_DAYS])
 
 
-@jobs.task("telemetry_watch", cron="* * * * * */5", retries=1)
+@jobs.task("telemetry_watch", what="Watching for silent devices", cron="* * * * * */5", retries=1)
 def look(conn: Conn) -> None:
     watch.look(conn, datetime.now(UTC))

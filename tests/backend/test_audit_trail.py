@@ -29,7 +29,7 @@ NO_SETTING = {
     "ingress_receipt", "dead_letter", "alert", "observation", "observation_other", "sensor_state", "sensor_value",
     "sensor_value_other", "vehicle_position", "vehicle_position_other", "sensor_dirty", "sensor_5min_kept", "sensor_hourly_kept", "posting", "posting_group",
     "vehicle_now", "webhook_event", "webhook_delivery", "failed_login", "idempotency_key", "audit_entry", "schema_migration",
-    "erp_connection", "erp_cursor", "erp_drift", "erp_import", "erp_order", "erp_purchase_line", "erp_reconciliation", "erp_seen",
+    "job_failure", "erp_connection", "erp_cursor", "erp_drift", "erp_import", "erp_order", "erp_purchase_line", "erp_reconciliation", "erp_seen",
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from backend.integration.erp import reconcile
 from backend.integration.erp.orders import WantedLine, request_sale
 
 
-@jobs.task("erp_create_sale")
+@jobs.task("erp_create_sale", what="Writing a sale to the ERP")
 def erp_create_sale(conn: Conn, site_id: str, order_id: str, correlation_id: str) -> None:
     from backend import orders  # it defers this job, so it is imported when the job runs
 
@@ -25,7 +25,7 @@ def erp_create_sale(conn: Conn, site_id: str, order_id: str, correlation_id: str
         )  # fmt: skip
 
 
-@jobs.task("erp_reconcile_nightly", cron="30 2 * * *")
+@jobs.task("erp_reconcile_nightly", what="Comparing stock with the ERP every night", cron="30 2 * * *")
 def erp_reconcile_nightly(conn: Conn) -> None:
     for row in conn.execute("select id from site").fetchall():
         reconcile.request(conn, system_context("job:erp_reconcile_nightly", row[0]))

@@ -9,18 +9,20 @@ from backend.db import Conn
 from backend.integration.webhooks.deliver import TIMEOUT_S, deliver_due
 
 
-@jobs.task("webhooks_deliver", owns_transaction=True)
+@jobs.task("webhooks_deliver", what="Telling others by webhook", owns_transaction=True)
 def webhooks_deliver(conn: Conn) -> None:
     with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False) as client:
         deliver_due(conn, client.post)
 
 
-@jobs.task("webhooks_sweep", cron="*/10 * * * * *", owns_transaction=True)
+@jobs.task(
+    "webhooks_sweep", what="Telling others by webhook once more", cron="*/10 * * * * *", owns_transaction=True
+)
 def webhooks_sweep(conn: Conn) -> None:
     webhooks_deliver(conn)
 
 
-@jobs.task("webhooks_forget", cron="17 3 * * *")
+@jobs.task("webhooks_forget", what="Deleting old webhook events", cron="17 3 * * *")
 def webhooks_forget(conn: Conn) -> None:
     """Delivered events are kept for 90 days."""
     conn.execute(

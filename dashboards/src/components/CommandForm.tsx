@@ -118,7 +118,7 @@ function Input({ field, value, error, fill }: { field: Field; value: Value; erro
     case "select":
       return <Select {...common} searchable={(field.options?.length ?? 0) > 8} clearable={!field.required} data={field.options ?? []} value={text || null} onChange={(next) => set(next ?? "")} />;
     case "many":
-      return <MultiSelect {...common} data={field.options ?? []} value={Array.isArray(value) ? value : []} onChange={set} />;
+      return <MultiSelect {...common} searchable={(field.options?.length ?? 0) > 8} data={field.options ?? []} value={Array.isArray(value) ? value : []} onChange={set} />;
     case "password":
       return <PasswordInput {...common} autoComplete="new-password" value={text} onChange={(event) => set(event.currentTarget.value)} />;
     case "textarea":

@@ -18,7 +18,7 @@ export type Partner = Schemas["PartnerOut"];
 export type NewPartner = Schemas["NewPartner"];
 export type SupplierItem = Schemas["SupplierItem-Output"];
 export type NewSupplierItem = Schemas["SupplierItem-Input"];
-export type Lot = Schemas["LotOut"];
+export type ExternalKey = Schemas["ExternalKey"];
 export type NewSite = Schemas["NewSite"];
 
 /** An item's name in the language of the screen. */
@@ -52,6 +52,10 @@ export const supplierItemsQuery = (filter: { item_id?: string; supplier_id?: str
   live([], ["supplier-items", filter], () => ask(api.GET("/api/v1/supplier-items", { params: { query: filter } })));
 export const putSupplierItem = (body: NewSupplierItem, header: Key) => ask(api.PUT("/api/v1/supplier-items", { params: { header }, body }));
 
-export const lotsQuery = (item_id: string) => live([], ["lots", item_id], () => ask(api.GET("/api/v1/lots", { params: { query: { item_id } } })));
+export const KEY_KINDS = ["item", "partner", "place", "site"] as const;
+export type KeyKind = (typeof KEY_KINDS)[number];
+export const externalKeysQuery = (filter: { system?: string; kind?: KeyKind }) =>
+  pages(["postings"], ["external-keys", filter], (cursor) => ask(api.GET("/api/v1/external-keys", { params: { query: { ...chosen(filter), cursor, limit: 100 } } })));
+export const setExternalKey = (body: Schemas["NewExternalKey"], header: Key) => ask(api.PUT("/api/v1/external-keys", { params: { header }, body }));
 
 export const createSite = (body: NewSite, header: Key) => ask(api.POST("/api/v1/sites", { params: { header }, body }));

@@ -10,6 +10,7 @@ export type AgentWithCode = Schemas["AgentWithCode"];
 export type AgentSecret = Schemas["AgentSecret"];
 export type Device = Schemas["Device"];
 export type DeviceDetail = Schemas["DeviceDetail"];
+export type CommandName = DeviceDetail["knows"][number];
 export type DeviceChange = Schemas["DeviceChange"];
 export type NewDevice = Schemas["NewDevice"];
 export type DeadLetter = Schemas["DeadLetter"];
@@ -22,6 +23,8 @@ export const deviceQuery = (id: string) =>
   live(["devices", "sensors", "alerts"], ["device", id], () => ask(api.GET("/api/v1/devices/{device_id}", { params: { path: { device_id: id } } })));
 export const changeDevice = ({ id, ...body }: DeviceChange & { id: string }, header: Key) =>
   ask(api.PATCH("/api/v1/devices/{device_id}", { params: { path: { device_id: id }, header }, body }));
+export const commandDevice = ({ id, command }: { id: string; command: CommandName }, header: Key) =>
+  ask(api.POST("/api/v1/devices/{device_id}/commands", { params: { path: { device_id: id }, header }, body: { command } }));
 export const newDevice = (body: NewDevice, header: Key) => ask(api.POST("/api/v1/devices", { params: { header }, body }));
 
 export const newAgent = (body: Schemas["NewAgent"], header: Key) => ask(api.POST("/api/v1/agents", { params: { header }, body }));
@@ -31,6 +34,9 @@ export const revokeAgent = (id: string, header: Key) => ask(api.POST("/api/v1/ag
 
 export const deadLettersQuery = (state?: DeadLetter["state"]) =>
   pages(["devices"], ["dead-letters", state ?? "all"], (cursor) => ask(api.GET("/api/v1/dead-letters", { params: { query: { ...chosen({ state }), cursor, limit: 50 } } })));
+/** With all its bytes. */
+export const deadLetterQuery = (id: string) =>
+  live(["devices"], ["dead-letter", id], () => ask(api.GET("/api/v1/dead-letters/{letter_id}", { params: { path: { letter_id: id } } })));
 export const retryLetter = (id: string, header: Key) => ask(api.POST("/api/v1/dead-letters/{letter_id}/retry", { params: { path: { letter_id: id }, header } }));
 export const discardLetter = (id: string, header: Key) => ask(api.POST("/api/v1/dead-letters/{letter_id}/discard", { params: { path: { letter_id: id }, header } }));
 

@@ -6,6 +6,7 @@ import { live, pages } from "./queries";
 
 type Schemas = components["schemas"];
 export type Discrepancy = Schemas["DiscrepancyOut"];
+export type PickMismatch = Schemas["PickMismatch"];
 export type CountTask = Schemas["CountTaskOut"];
 export type CountState = "open" | "recount" | "to_approve" | "done" | "cancelled";
 export type NewCount = Schemas["NewCount"];
@@ -18,6 +19,9 @@ export const resolveDiscrepancy = ({ id, resolution }: { id: string; resolution:
   ask(api.POST("/api/v1/discrepancies/{discrepancy_id}/resolve", { params: { path: { discrepancy_id: id }, header }, body: { resolution } }));
 export const recountDiscrepancy = (id: string, header: Key) =>
   ask(api.POST("/api/v1/discrepancies/{discrepancy_id}/recount", { params: { path: { discrepancy_id: id }, header } }));
+
+export const pickMismatchesQuery = (filter: { actor?: string }) =>
+  pages(["discrepancies"], ["pick-mismatches", filter], (cursor) => ask(api.GET("/api/v1/pick-mismatches", { params: { query: { ...chosen(filter), cursor, limit: 50 } } })));
 
 export const countTasksQuery = (filter: { state?: CountState; place_id?: string }) =>
   pages(["tasks", "discrepancies"], ["count-tasks", filter], (cursor) => ask(api.GET("/api/v1/count-tasks", { params: { query: { ...chosen(filter), cursor, limit: 50 } } })));

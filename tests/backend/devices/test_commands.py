@@ -105,6 +105,15 @@ def test_a_command_reaches_the_agent_once_and_is_not_kept_by_the_broker(
     late.close()
 
 
+def test_a_device_says_what_it_can_be_told(api: Api, conn: Conn, sender: Sender) -> None:
+    common = ["restart_device", "report_status"]
+    knows = {code: api.get(device(conn, code)).json()["knows"] for code in ("scale-1", "door-1")}
+    assert (sorted(knows["door-1"]), sorted(knows["scale-1"])) == (
+        sorted(common),
+        sorted([*common, "zero_scale", "tare_scale"]),
+    )
+
+
 def test_a_command_that_nobody_could_take_in_time_expires(
     api: Api, conn: Conn, sender: Sender, broker: RunningBroker, working: None
 ) -> None:

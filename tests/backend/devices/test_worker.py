@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.machinery
+import json
 import re
 import sys
 import threading
@@ -133,6 +134,100 @@ def test_a_job_that_never_succeeds_is_seen_and_can_be_tried_again(
     assert api.post(f"/api/v1/jobs/{job['id']}/retry").json()["state"] == "todo"
     until(lambda: states(conn, "stubborn")[0][0] == "succeeded", "the retry")
     assert api.post(f"/api/v1/jobs/{job['id']}/retry").status_code == 409
+
+
+def test_a_job_that_failed_for_good_says_why_and_opens_an_alert_until_it_is_tried_again(
+    api: Api, conn: Conn, warehouse: Warehouse, tasks: dict[str, jobs.Task], start: Callable[..., Running]
+) -> None:
+    good = False
+
+    @jobs.task("stubborn", what="Being stubborn", retries=1)
+    def stubborn(conn: Conn, site_id: str) -> None:
+        if not good:
+            raise KeyError("no\nsuch thing")
+
+    jobs.defer(conn, "stubborn", {"site_id": str(warehouse.site_id)})
+    start()
+    until(lambda: states(conn, "stubborn")[0][0] == "failed", "giving up")
+    (job,) = api.get("/api/v1/jobs", params={"failing": True}).json()["items"]
+    assert (job["what"], job["attempts"], job["state"]) == ("Being stubborn", 2, "failed")
+    assert job["error"] == r"KeyError: 'no\nsuch thing'"
+    assert job["asked_at"] < job["failing_since"] < job["last_event_at"]
+    (alert,) = api.get("/api/v1/alerts", params={"state": "open"}).json()["items"]
+    assert (alert["kind"], alert["message"]) == (
+        "job_failed",
+        r"Being stubborn failed after 2 tries: KeyError: 'no\nsuch thing'",
+    )
+    good = True
+    api.post(f"/api/v1/jobs/{job['id']}/retry")
+    assert api.get("/api/v1/alerts", params={"state": "open"}).json()["items"] == []
+    until(lambda: states(conn, "stubborn")[0][0] == "succeeded", "the retry")
+    assert api.get("/api/v1/jobs", params={"failing": True}).json()["items"] == []
+
+
+def test_the_alert_stays_while_another_job_of_that_work_waits(
+    api: Api, conn: Conn, tasks: dict[str, jobs.Task], start: Callable[..., Running]
+) -> None:
+    @jobs.task("stubborn", retries=0)
+    def stubborn(conn: Conn, number: int) -> None:
+        raise ValueError(f"no {number}")
+
+    running = start()
+    for number in (1, 2):
+        jobs.defer(conn, "stubborn", {"number": number})
+    until(lambda: [s for s, _ in states(conn, "stubborn")] == ["failed"] * 2, "both to fail")
+    running.end()
+    second, first = api.get("/api/v1/jobs").json()["items"]
+    assert (first["error"], second["error"]) == ("ValueError: no 1", "ValueError: no 2")
+    pages = [api.get("/api/v1/jobs", params={"limit": 1}).json()]
+    pages.append(api.get("/api/v1/jobs", params={"limit": 1, "cursor": pages[0]["next_cursor"]}).json())
+    assert [p["items"][0]["id"] for p in pages] == [second["id"], first["id"]]
+    for job, left in ((first, 1), (second, 0)):
+        assert api.post(f"/api/v1/jobs/{job['id']}/retry").status_code == 200
+        assert len(api.get("/api/v1/alerts", params={"state": "open"}).json()["items"]) == left
+
+
+def test_a_clock_keeps_one_failed_run_and_none_once_it_works_again(
+    api: Api, conn: Conn, warehouse: Warehouse, tasks: dict[str, jobs.Task], start: Callable[..., Running]
+) -> None:
+    good = False
+
+    @jobs.task("tick", what="Ticking", cron="* * * * * *", retries=0)
+    def tick(conn: Conn) -> None:
+        if not good:
+            raise RuntimeError("out of order")
+
+    start()
+    until(lambda: [s for s, _ in states(conn, "tick")].count("cancelled") >= 2, "three failed runs")
+    assert [s for s, _ in states(conn, "tick")].count("failed") <= 1
+    (alert,) = api.get("/api/v1/alerts").json()["items"]
+    assert (alert["state"], alert["message"]) == ("open", "Ticking failed after 1 tries: out of order")
+    good = True
+    until(lambda: api.get("/api/v1/alerts").json()["items"][0]["state"] == "closed", "it works again")
+    until(lambda: api.get("/api/v1/jobs", params={"failing": True}).json()["items"] == [], "nothing fails")
+
+
+def test_a_failed_run_of_a_clock_is_not_tried_again_while_the_next_one_waits(
+    api: Api, conn: Conn, tasks: dict[str, jobs.Task]
+) -> None:
+    for status in ("failed", "todo"):
+        conn.execute(
+            "insert into procrastinate_jobs (queue_name, task_name, queueing_lock, status) values ('default', 'tick', 'tick', %s)",
+            [status],
+        )
+    failed, _ = api.get("/api/v1/jobs").json()["items"]
+    answer = api.post(f"/api/v1/jobs/{failed['id']}/retry")
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/conflict")
+    assert "waits already" in answer.json()["detail"]
+
+
+def test_every_work_has_words_in_both_languages() -> None:
+    worker.load_tasks()
+    root = Path(__file__).parents[3]
+    known = json.loads((root / "dashboards/src/i18n/sentences.zh.json").read_text(encoding="utf-8"))["words"]
+    ours = [task for task in jobs.TASKS.values() if task.run.__module__.startswith("backend.")]
+    assert len(ours) > 10
+    assert [task.name for task in ours if task.what.lower() not in known] == []
 
 
 def test_jobs_of_one_lock_run_one_at_a_time_in_order(

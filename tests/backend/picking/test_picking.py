@@ -94,6 +94,16 @@ def test_a_wrong_scan_changes_nothing_and_is_recorded(
     )
     (mismatch,) = api.get("/api/v1/pick-mismatches").json()["items"]
     assert (mismatch["task_id"], mismatch["expected"], mismatch["seen"]) == (str(t.id), expected, seen)
+    assert (mismatch["order_number"], mismatch["sku"], mismatch["place_code"]) == (
+        t.order_number,
+        "TEA-250",
+        "A-01-1",
+    )
+    of = [
+        api.get("/api/v1/pick-mismatches", params={"actor": a}).json()["items"]
+        for a in (mismatch["actor"], "user:nobody")
+    ]
+    assert [len(found) for found in of] == [1, 0]
     assert stages(again(conn, warehouse, o)) == {"allocated": 4}
     assert ledger.verify(conn) == []
 

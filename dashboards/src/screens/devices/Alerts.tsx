@@ -3,6 +3,7 @@ import { Button } from "@mantine/core";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useCommand } from "@/api/command";
+import { useMay } from "@/app/may";
 import { Actor } from "@/components/Actor";
 import { DataTable, type Column } from "@/components/DataTable";
 import { Choice, useFilter } from "@/components/filters";
@@ -20,13 +21,14 @@ const TONE: Record<Alert["severity"], Tone> = { info: "busy", warning: "warn", c
 export function Alerts({ deviceId }: { deviceId?: string }) {
   const { t } = useTranslation(["devices", "common"]);
   const word = useWord();
+  const may = useMay();
   const [state] = useFilter("alert", deviceId ? "all" : "open");
   const list = useList(alertsQuery({ state: state === "all" ? undefined : (state as "open"), device_id: deviceId }));
   const see = useCommand(acknowledge, { changes: ["alerts"] });
   const columns: Column<Alert>[] = [
     { key: "severity", header: t("severity"), cell: (a) => <State value={a.severity} group="devices:severity_word" tone={a.state === "closed" ? "off" : TONE[a.severity]} /> },
     { key: "kind", header: t("common:field.kind"), cell: (a) => word("devices:alert", a.kind) },
-    { key: "message", header: t("what"), wrap: true, cell: (a) => sentence(a.message) },
+    { key: "message", header: t("what"), wrap: true, cell: (a) => <>{sentence(a.message)}{a.kind === "job_failed" && may("integrator") && <> <Link className="quiet-link" to="/outbox?tab=work">{t("look_at_work")}</Link></>}</> },
     ...(deviceId ? [] : [{ key: "device", header: t("common:field.device"), cell: (a: Alert) => (a.device_id && a.device ? <Link className="quiet-link" to={`/devices/${a.device_id}`}>{a.device}</Link> : <span className="soft">–</span>) }]),
     { key: "place", header: t("common:field.place"), cell: (a) => <PlaceLink id={a.place_id} code={a.place} /> },
     { key: "opened", header: t("since"), cell: (a) => <Time at={a.opened_at} age /> },

@@ -1,5 +1,6 @@
 // Messages that could not be understood: the bytes as they came, the reason, and taking them again or letting them go.
 import { Button } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { useCommand } from "@/api/command";
@@ -11,7 +12,7 @@ import { Panel } from "@/components/Page";
 import { State, useWord } from "@/components/State";
 import { Time } from "@/components/Time";
 import { EmptyState, ErrorState, LiveView } from "@/components/views";
-import { deadLettersQuery, discardLetter, retryLetter, type DeadLetter } from "@/data/devices";
+import { deadLetterQuery, deadLettersQuery, discardLetter, retryLetter, type DeadLetter } from "@/data/devices";
 import { useList } from "@/data/queries";
 import { sentence } from "@/i18n/sentences";
 import { hexDump } from "./hex";
@@ -51,15 +52,24 @@ function Bytes({ letter }: { letter: DeadLetter }) {
   const may = useMay();
   const again = useCommand(retryLetter, { changes: ["devices"] });
   const drop = useCommand(discardLetter, { changes: ["devices"] });
-  const failed = again.error ?? drop.error;
+  const cut = letter.payload_hex.length < 2 * letter.size_bytes;
+  const [all, setAll] = useState(false);
+  const whole = useQuery({ ...deadLetterQuery(letter.id), enabled: cut && all });
+  const shown = whole.data ?? letter;
+  const failed = again.error ?? drop.error ?? whole.error;
   return (
     <div className={classes.letter}>
       <div className="soft mono">{letter.topic}</div>
       <div className={classes.reason}>{sentence(letter.reason)}</div>
       <div className={classes.bytes}>
-        <pre>{letter.payload_text}</pre>
-        <pre>{hexDump(letter.payload_hex)}</pre>
+        <pre>{shown.payload_text}</pre>
+        <pre>{hexDump(shown.payload_hex, whole.data && Infinity)}</pre>
       </div>
+      {cut && !whole.data && (
+        <Button size="xs" variant="subtle" loading={all && whole.isPending} onClick={() => setAll(true)}>
+          {t("all_bytes", { n: letter.size_bytes })}
+        </Button>
+      )}
       {failed && <ErrorState error={failed} compact />}
       {letter.state === "open" && may("integrator") && (
         <div className={classes.actions}>

@@ -22,6 +22,7 @@ import { placesQuery } from "@/data/catalog";
 import { changeDevice, deviceQuery, observationsQuery, seriesQuery, type Device, type DeviceDetail, type Observation } from "@/data/devices";
 import { useList } from "@/data/queries";
 import { Alerts } from "./Alerts";
+import { Commands } from "./Commands";
 import { Antennas, ClockOffset, Readings } from "./parts";
 import { DEVICE_TONE } from "./Tree";
 
@@ -47,7 +48,8 @@ export default function DevicePage() {
   );
 }
 
-function Details({ detail: { device, events } }: { detail: DeviceDetail }) {
+function Details({ detail }: { detail: DeviceDetail }) {
+  const { device, events } = detail;
   const { t } = useTranslation(["devices", "common"]);
   const word = useWord();
   const [open, setOpen] = useState<string | null>(null);
@@ -57,6 +59,7 @@ function Details({ detail: { device, events } }: { detail: DeviceDetail }) {
         {device.channels.length > 0 && <Charts device={device} />}
         {device.kind === "llrp_reader" && <Observations device={device} />}
         <Alerts deviceId={device.id} />
+        <Commands detail={detail} />
         <Panel title={t("events_title")} flush>
           {events.length === 0 ? (
             <EmptyState title={t("no_events")} next={t("no_events_next")} />

@@ -20,6 +20,7 @@ import { Time } from "@/components/Time";
 import { EmptyState, ErrorState, LiveView } from "@/components/views";
 import { actOnCount, countTasksQuery, differencesQuery, discrepanciesQuery, newCount, recountDiscrepancy, type CountState, type CountTask, type Discrepancy } from "@/data/discrepancies";
 import { useList } from "@/data/queries";
+import { WrongScans } from "./WrongScans";
 
 export default function Discrepancies() {
   const { t } = useTranslation(["discrepancies", "common"]);
@@ -29,6 +30,7 @@ export default function Discrepancies() {
         tabs={[
           { value: "discrepancies", label: t("tab.discrepancies"), content: () => <List /> },
           { value: "counts", label: t("tab.counts"), content: () => <Counts /> },
+          { value: "wrong-scans", label: t("tab.wrong_scans"), content: () => <WrongScans /> },
         ]}
       />
     </Page>

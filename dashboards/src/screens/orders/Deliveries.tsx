@@ -3,12 +3,14 @@
 import { Button, CopyButton } from "@mantine/core";
 import { IconCheck, IconCopy, IconLink } from "@tabler/icons-react";
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { useCommand } from "@/api/command";
 import { useMay } from "@/app/may";
 import { Actor } from "@/components/Actor";
 import { Code } from "@/components/Code";
+import { FormDialog, text } from "@/components/CommandForm";
 import { DataTable, type Column } from "@/components/DataTable";
 import { Facts } from "@/components/facts";
 import { ItemLink } from "@/components/MovementTable";
@@ -20,6 +22,7 @@ import { Time } from "@/components/Time";
 import { clockTime, fullTime } from "@/components/times";
 import { ErrorState } from "@/components/views";
 import { deliveriesOfQuery, makeTrackingLink, proofPhotoQuery, proofsOfQuery, type DeliveryJob, type Proof, type ProofLine } from "@/data/deliveries";
+import { changeJob } from "@/data/dispatch";
 import { sentence } from "@/i18n/sentences";
 import { dayAt } from "../settings/shiftTimes";
 import { useZone } from "@/data/site";
@@ -51,10 +54,22 @@ function OneDelivery({ job, proof }: { job: DeliveryJob; proof: Proof | undefine
   const may = useMay();
   const zone = useZone();
   const day = dayAt(new Date(job.window_from), zone);
+  const [changing, setChanging] = useState(false);
   return (
     <Panel
       title={<>{t("delivery.title")} {job.number} <State value={job.state} group="orders:delivery.state" tone={TONE[job.state]} /></>}
-      actions={!OVER.has(job.state) && may("lead", "dispatcher", "integrator") ? <TrackingLink jobId={job.id} /> : undefined}
+      actions={
+        !OVER.has(job.state) && (
+          <>
+            {may("dispatcher", "lead") && (
+              <Button size="xs" variant="default" onClick={() => setChanging(true)}>
+                {t("change")}
+              </Button>
+            )}
+            {may("lead", "dispatcher", "integrator") && <TrackingLink jobId={job.id} />}
+          </>
+        )
+      }
     >
       <div className={classes.delivery}>
         <Facts
@@ -71,7 +86,32 @@ function OneDelivery({ job, proof }: { job: DeliveryJob; proof: Proof | undefine
         {proof && <WhatHappened proof={proof} />}
       </div>
       {proof && <ProofLines proof={proof} />}
+      {changing && <ChangeDialog job={job} onClose={() => setChanging(false)} />}
     </Panel>
+  );
+}
+
+function ChangeDialog({ job, onClose }: { job: DeliveryJob; onClose: () => void }) {
+  const { t } = useTranslation(["orders", "common"]);
+  const change = useCommand(changeJob, { changes: ["deliveries"] });
+  return (
+    <FormDialog
+      title={`${t("delivery.title")} ${job.number}`}
+      opened
+      onClose={onClose}
+      command={change}
+      fields={[
+        { name: "address", label: t("common:field.address"), hint: t("delivery.address_hint"), required: true, initial: job.address },
+        { name: "phone", label: t("delivery.phone"), initial: job.phone },
+        { name: "note", label: t("common:field.note"), kind: "textarea", initial: job.note },
+      ]}
+      toInput={(values) => {
+        const address = text(values["address"]);
+        return { id: job.id, version: job.version, ...(address === job.address ? {} : { address }), phone: text(values["phone"]), note: text(values["note"]) };
+      }}
+      submit={t("common:action.save")}
+      done={t("common:action.saved")}
+    />
   );
 }
 

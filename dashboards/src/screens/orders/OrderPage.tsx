@@ -23,6 +23,7 @@ import { cancelOrder, changeLine, orderQuery, pickTasksQuery, type Order, type O
 import { useList } from "@/data/queries";
 import { cartonsQuery, packingList, type Carton } from "@/data/shipping";
 import { movementsQuery } from "@/data/stock";
+import { Contents } from "./Contents";
 import { Deliveries } from "./Deliveries";
 import { Due } from "./Orders";
 import { share } from "./progress";
@@ -155,7 +156,7 @@ function Details({ order }: { order: Order }) {
           {cartons.data && cartons.data.items.length > 0 && (
             <Panel title={t("cartons")} flush>
               {print.error && <ErrorState error={print.error} compact />}
-              <DataTable label={t("cartons")} rows={cartons.data.items} columns={boxes} rowKey={(carton) => carton.id} rowTo={(carton) => `/units/${encodeURIComponent(carton.sscc)}`} tone={(carton) => (carton.weight_check === "off" ? "bad" : undefined)} />
+              <DataTable label={t("cartons")} rows={cartons.data.items} columns={boxes} rowKey={(carton) => carton.id} rowTo={(carton) => `/units/${encodeURIComponent(carton.sscc)}`} tone={(carton) => (carton.weight_check === "off" ? "bad" : undefined)} expanded={(carton) => (carton.state === "open" && carton.contents.length > 0 && may("lead", "worker") ? <Contents carton={carton} /> : undefined)} />
             </Panel>
           )}
           <Deliveries orderId={order.id} />

@@ -3,9 +3,10 @@ import { Button } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import { Link } from "react-router";
+import { Link, useNavigate } from "react-router";
 import { useCommand } from "@/api/command";
 import { useMay } from "@/app/may";
+import { FormDialog, many, orNull } from "@/components/CommandForm";
 import { DataTable, type Column } from "@/components/DataTable";
 import { Bar } from "@/components/facts";
 import { Choice, SearchFilter, useFilter } from "@/components/filters";
@@ -18,10 +19,11 @@ import { ScreenTabs } from "@/components/tabs";
 import { Age, Time } from "@/components/Time";
 import { EmptyState, ErrorState, LiveView } from "@/components/views";
 import { ORDER_STATES, ordersQuery, releaseWave, wavesQuery, type Order, type OrderState, type Wave } from "@/data/orders";
-import { shipmentsQuery, type Shipment } from "@/data/shipping";
+import { newShipment, shipmentsQuery, type Shipment } from "@/data/shipping";
 import { useList } from "@/data/queries";
 import { NewOrder } from "./NewOrder";
 import { isLate, share } from "./progress";
+import { useVehicleAndDoor } from "./vehicleAndDoor";
 
 export default function Orders() {
   const { t } = useTranslation(["orders", "common"]);
@@ -173,7 +175,9 @@ function WaveList() {
 
 function ShipmentList() {
   const { t } = useTranslation(["orders", "common"]);
+  const may = useMay();
   const shipments = useList(shipmentsQuery({}));
+  const [planning, setPlanning] = useState(false);
   const columns: Column<Shipment>[] = [
     { key: "number", header: t("shipment"), cell: (shipment) => <strong style={{ fontWeight: 560 }}>{shipment.number}</strong> },
     { key: "vehicle", header: t("common:field.vehicle"), cell: (shipment) => shipment.vehicle_code ?? <span className="soft">–</span> },
@@ -193,10 +197,42 @@ function ShipmentList() {
     { key: "state", header: t("common:field.state"), cell: (shipment) => <State value={shipment.state} /> },
   ];
   return (
-    <Panel flush>
-      <LiveView query={shipments} empty={(rows) => rows.length === 0 && <EmptyState title={t("no_shipments")} next={t("no_shipments_next")} />}>
-        {(rows) => <DataTable label={t("tab.shipments")} rows={rows} columns={columns} rowKey={(shipment) => shipment.id} rowTo={(shipment) => `/shipments/${shipment.id}`} more={shipments.more} />}
-      </LiveView>
-    </Panel>
+    <>
+      {may("lead", "dispatcher") && (
+        <Button style={{ alignSelf: "flex-end" }} onClick={() => setPlanning(true)}>
+          {t("plan_shipment")}
+        </Button>
+      )}
+      <Panel flush>
+        <LiveView query={shipments} empty={(rows) => rows.length === 0 && <EmptyState title={t("no_shipments")} next={t("no_shipments_next")} />}>
+          {(rows) => <DataTable label={t("tab.shipments")} rows={rows} columns={columns} rowKey={(shipment) => shipment.id} rowTo={(shipment) => `/shipments/${shipment.id}`} more={shipments.more} />}
+        </LiveView>
+      </Panel>
+      {planning && <PlanShipment onClose={() => setPlanning(false)} />}
+    </>
+  );
+}
+
+/** Several orders on one vehicle or through one door; a packed order has a shipment of its own without this. */
+function PlanShipment({ onClose }: { onClose: () => void }) {
+  const { t } = useTranslation(["orders", "common"]);
+  const navigate = useNavigate();
+  const orders = useList(ordersQuery({}));
+  const where = useVehicleAndDoor();
+  const plan = useCommand(newShipment, { changes: ["orders"] });
+  return (
+    <FormDialog
+      title={t("plan_shipment")}
+      opened
+      onClose={onClose}
+      command={plan}
+      fields={[
+        { name: "order_ids", label: t("title"), hint: t("plan_hint"), kind: "many", required: true, options: (orders.data ?? []).map((order) => ({ value: order.id, label: `${order.number} · ${order.customer_name}` })) },
+        ...where,
+      ]}
+      toInput={(values) => ({ order_ids: many(values["order_ids"]), vehicle_id: orNull(values["vehicle_id"]), door_id: orNull(values["door_id"]) })}
+      submit={t("common:action.create")}
+      onDone={(made) => void navigate(`/shipments/${made.id}`)}
+    />
   );
 }

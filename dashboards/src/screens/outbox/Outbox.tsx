@@ -1,4 +1,5 @@
-// What went to the ERP, what waits, what failed in its own words; drift between its stock and ours; webhooks.
+// What went to the ERP, what waits, what failed in its own words; drift between its stock and ours; webhooks; the keys of
+// other systems; and the work in the background.
 import { Button, Switch } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
@@ -27,10 +28,13 @@ import {
 import { useList } from "@/data/queries";
 import { changeSubscription, deliveriesQuery, removeSubscription, retryDelivery, subscribe, subscriptionsQuery, type Delivery, type Subscription } from "@/data/webhooks";
 import { sentence } from "@/i18n/sentences";
+import { Keys } from "./Keys";
+import { Work } from "./Work";
 import classes from "./Outbox.module.css";
 
 export default function Outbox() {
   const { t } = useTranslation(["outbox", "common"]);
+  const may = useMay();
   return (
     <Page title={t("title")} lead={t("lead")}>
       <Health />
@@ -43,6 +47,8 @@ export default function Outbox() {
           { value: "imports", label: t("tab.imports"), content: () => <Imports /> },
           { value: "webhooks", label: t("tab.webhooks"), content: () => <Webhooks /> },
           { value: "deliveries", label: t("tab.deliveries"), content: () => <Deliveries /> },
+          ...(may("lead", "integrator") ? [{ value: "keys", label: t("tab.keys"), content: () => <Keys /> }] : []),
+          ...(may("integrator") ? [{ value: "work", label: t("tab.work"), content: () => <Work /> }] : []),
         ]}
       />
     </Page>
