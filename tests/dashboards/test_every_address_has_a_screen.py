@@ -22,6 +22,8 @@ FOR_OTHERS = {
     "GET /api/v1/delivery-events": "another system follows all deliveries; a person sees a delivery's own events with it",
     "GET /api/v1/delivery-proofs/{proof_id}": "the list of an order's proofs holds the same",
     "GET /api/v1/items/{item_id}/packs": "the item comes with its packs",
+    "GET /api/v1/license-plates/{code}": "another system asks; a person sees any plate on the unit's page",
+    "POST /api/v1/license-plates": "another system says what is on its pallet; a person makes empty ones in a row",
     "GET /api/v1/lots": "another system asks; a person sees the lots with the item's stock",
     "GET /api/v1/map/tiles/{z}/{x}/{y}.mvt": "the map asks by the template that GET /api/v1/map names",
     "POST /api/v1/putaway-proposals": "another system asks where something could go; a putaway task comes with its proposal",
@@ -29,24 +31,6 @@ FOR_OTHERS = {
     "GET /api/v1/waves/{wave_id}": "the list holds the same",
 }
 """Operation -> who needs it instead of a person at a screen."""
-
-# --- DELETE AT MERGING: these get their screens in other branches ---------------------------------------------
-FOR_OTHERS |= dict.fromkeys(
-    [
-        "GET /api/v1/cartons/{carton_id}/packing-list",
-        "POST /api/v1/delivery-routes/{route_id}/withdraw",
-        "GET /api/v1/license-plates",
-        "POST /api/v1/license-plates",
-        "GET /api/v1/license-plates/{code}",
-        "POST /api/v1/purchase-orders/{number}/asn",
-        "POST /api/v1/returns",
-        "GET /api/v1/returns/{return_id}",
-        "POST /api/v1/sales-orders",
-        "GET /api/v1/vehicle-tracks",
-    ],
-    "its screen is being built",
-)
-# --- end of what is to be deleted -----------------------------------------------------------------------------
 
 DECLARED = re.compile(r"^(?:export )?(?:default )?(?:async )?(?:const|function|class) (\w+)", re.MULTILINE)
 

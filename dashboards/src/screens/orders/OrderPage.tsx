@@ -114,7 +114,7 @@ function Details({ order }: { order: Order }) {
   ];
   const boxes: Column<Carton>[] = [
     { key: "sscc", header: t("carton"), cell: (carton) => <Code value={carton.sscc} to={`/units/${encodeURIComponent(carton.sscc)}`} keep={24} /> },
-    { key: "contents", header: t("common:field.lines"), grow: true, cell: (carton) => <Contents of={carton} /> },
+    { key: "contents", header: t("common:field.lines"), grow: true, cell: (carton) => <InShort of={carton} /> },
     { key: "weighs", header: `${t("measured_weight")} / ${t("expected_weight")}`, align: "right", cell: (carton) => <span className="nowrap"><Quantity value={carton.weight_g} /> / <Quantity value={carton.expected_weight_g} unit="g" /></span> },
     { key: "check", header: t("weight_check"), cell: (carton) => <State value={carton.weight_check} group="orders:weight" tone={WEIGHT_TONE[carton.weight_check]} /> },
     { key: "state", header: t("common:field.state"), cell: (carton) => <State value={carton.state} /> },
@@ -199,7 +199,7 @@ function Details({ order }: { order: Order }) {
   );
 }
 
-function Contents({ of }: { of: Carton }) {
+function InShort({ of }: { of: Carton }) {
   const text = of.contents.map((one) => `${one.quantity} × ${one.sku}`).join(", ");
   return <span title={text}>{text}</span>;
 }
