@@ -102,8 +102,8 @@ def promise_of(job: Job, planned: datetime) -> tuple[datetime, datetime]:
 
 def withdraw(conn: Conn, ctx: Context, route_id: UUID, version: int) -> None:
     """A draft again: its stops stay, its shipment is dissolved. Raises ChangedMeanwhile, Conflict (being loaded), NotFound."""
-    route = _held_with_orders(conn, ctx, route_id, version)
-    if route.state not in ("released", "loading"):
+    route = _held_with_orders(conn, ctx, route_id, version, not_loaded=True)
+    if route.state != "released":
         raise Conflict(f"{route.number} is {route.state.replace('_', ' ')}, not released.", state=route.state)
     _dissolve(conn, ctx, route)
     conn.execute(
@@ -121,8 +121,8 @@ def withdraw(conn: Conn, ctx: Context, route_id: UUID, version: int) -> None:
 
 def cancel(conn: Conn, ctx: Context, route_id: UUID, version: int) -> None:
     """Its jobs go to the tray. Raises ChangedMeanwhile, Conflict (something is loaded, or it left), NotFound."""
-    route = _held_with_orders(conn, ctx, route_id, version)
-    if route.state not in ("draft", "released", "loading"):
+    route = _held_with_orders(conn, ctx, route_id, version, not_loaded=True)
+    if route.state not in ("draft", "released"):
         raise Conflict(f"{route.number} is {route.state.replace('_', ' ')}.", state=route.state)
     if route.state != "draft":
         _dissolve(conn, ctx, route)
@@ -188,14 +188,22 @@ def _jobs_of(route: Route) -> list[Job]:
     return [x.job for x in route.stops if x.kind == "delivery" and x.job is not None]
 
 
-def _held_with_orders(conn: Conn, ctx: Context, route_id: UUID, version: int) -> Route:
-    """Orders before the route; where somebody changed the route in between, the version says so."""
+def _held_with_orders(
+    conn: Conn, ctx: Context, route_id: UUID, version: int, *, not_loaded: bool = False
+) -> Route:
+    """Orders before the route; where somebody changed the route in between, the version says so. `not_loaded`: whoever did
+    not see yet that loading has begun is told that, rather than only that something changed."""
     seen = boards.route(conn, ctx.site_id, route_id)
     conn.execute(
         "select 1 from sales_order where site_id = %s and id = any(%s) order by id for update",
         [ctx.site_id, sorted({j.order_id for j in _jobs_of(seen)})],
     )
     route = boards.lock_routes(conn, ctx.site_id, [route_id])[0]
+    if not_loaded and route.state == "loading":
+        raise Conflict(
+            f"{route.number} is being loaded: cartons are on {route.vehicle.code} already. Unload them first.",
+            state=route.state,
+        )
     moves.check_version(route, version)
     moves.check_version(route, seen.version)
     return route

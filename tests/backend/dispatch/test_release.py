@@ -221,18 +221,29 @@ def test_a_release_is_withdrawn_and_a_route_cancelled_while_nothing_is_loaded(da
     assert len(day.board().trays.unplanned) == 2
 
 
-def test_a_route_that_is_being_loaded_cannot_be_cancelled(day: Day) -> None:
+def test_a_route_that_is_being_loaded_is_neither_cancelled_nor_withdrawn(day: Day) -> None:
     day.van("VAN-1")
     packed(day, "Kamppi")
     day.planned()
     released(day, "VAN-1")
-    route = day.route("VAN-1")
+    seen = day.route("VAN-1")
     with day.conn.transaction():
-        (c,) = load.manifest(day.conn, day.w.site_id, route.id).cartons
-        load.load(day.conn, day.ctx(), route.id, c.sscc, "DOCK-2")
+        (c,) = load.manifest(day.conn, day.w.site_id, seen.id).cartons
+        load.load(day.conn, day.ctx(), seen.id, c.sscc, "DOCK-2")
+    # Also whoever still sees it released is told what happened, not only that something did.
+    for version in (seen.version, day.route("VAN-1").version):
+        for take_back in (release.cancel, release.withdraw):
+            with pytest.raises(Conflict, match="Unload them first"), day.conn.transaction():
+                take_back(day.conn, day.ctx(), seen.id, version)
+    assert seen.shipment_id is not None
+    with day.conn.transaction():
+        shipping.unload(day.conn, day.ctx(), seen.shipment_id, c.sscc)
     route = day.route("VAN-1")
-    with pytest.raises(Conflict, match="unload them first"), day.conn.transaction():
-        release.cancel(day.conn, day.ctx(), route.id, route.version)
+    with pytest.raises(ChangedMeanwhile), day.conn.transaction():
+        release.withdraw(day.conn, day.ctx(), route.id, seen.version)
+    with day.conn.transaction():
+        release.withdraw(day.conn, day.ctx(), route.id, route.version)
+    assert (day.route("VAN-1").state, day.of("Kamppi").state) == ("draft", "planned")
 
 
 # --- planning while vans are on the road -------------------------------------------------------------------
