@@ -659,6 +659,9 @@ class TrackPoint(Out):
     lat: float
     lon: float
     speed_kmh: float | None
+    after_gap: bool = Field(
+        description="Nothing was heard for two minutes or more before it: draw no line from the point before"
+    )
 
 
 class TrackStop(Out):
@@ -679,13 +682,16 @@ class VehicleTrack(Out):
     planned: list[tuple[float, float]] = Field(description="[lon, lat] along the road")
     estimated: bool
     planned_m: int
-    driven: list[TrackPoint]
-    driven_m: int
+    driven: list[TrackPoint] = Field(
+        description="Oldest first, without the points that lie on the way between their neighbours at their time (6 m)"
+    )
+    driven_m: int = Field(description="Along these points; straight over what was not heard")
     stops: list[TrackStop]
 
 
 @router.get("/vehicle-tracks", response_model=VehicleTrack)
 def get_vehicle_track(conn: Db, ctx: Ctx, route_id: UUID) -> VehicleTrack:
+    """Nothing is driven before the departure. A vehicle without a receiver has no track."""
     return VehicleTrack.model_validate(road_views.track(conn, ctx, route_id))
 
 

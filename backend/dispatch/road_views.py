@@ -20,8 +20,11 @@ from backend.dispatch.days import bounds, day_of
 from backend.dispatch.goods import OF_CARTON
 from backend.telemetry import TrackPoint
 from routing.geo import Point, straight_m
+from routing.track import Seen, simplified
 
 STALE = timedelta(minutes=2)
+DRAWN_WITHIN_M = 6.0
+"""Finer than a receiver in a street can tell."""
 
 
 @dataclass(frozen=True)
@@ -344,19 +347,28 @@ def events(
 
 
 @dataclass(frozen=True)
+class Driven:
+    at: datetime
+    lat: float
+    lon: float
+    speed_kmh: float | None
+    after_gap: bool
+
+
+@dataclass(frozen=True)
 class Track:
     route_id: UUID
     vehicle_id: UUID
     planned: list[Any]
     estimated: bool
     planned_m: int
-    driven: list[TrackPoint]
+    driven: list[Driven]
     driven_m: int
     stops: list[dict[str, Any]] = field(default_factory=list)
 
 
 def track(conn: Conn, ctx: Context, route_id: UUID) -> Track:
-    """As planned, and as driven from the departure to the return. Raises NotFound."""
+    """As planned, and as driven from the departure to the return, in the points that its drawing needs. Raises NotFound."""
     r = road.route(conn, ctx.site_id, route_id)
     h = _heads(conn, ctx.site_id, [route_id])[0]
     stops = road.stops(conn, ctx.site_id, route_id)
@@ -377,7 +389,14 @@ def track(conn: Conn, ctx: Context, route_id: UUID) -> Track:
             r.departed_at,
             max(until, r.departed_at + timedelta(seconds=1)),
         )
-    driven_m = sum(straight_m(Point(a.lat, a.lon), Point(b.lat, b.lon)) for a, b in pairwise(driven))
+    drawn = [
+        Driven(p.at, p.lat, p.lon, p.speed_kmh, kept.after_gap)
+        for kept in simplified(
+            [Seen(p.at.timestamp(), Point(p.lat, p.lon)) for p in driven], tolerance_m=DRAWN_WITHIN_M, gap_s=STALE.total_seconds()
+        )
+        for p in [driven[kept.index]]
+    ]  # fmt: skip
+    driven_m = sum(straight_m(Point(a.lat, a.lon), Point(b.lat, b.lon)) for a, b in pairwise(drawn))
     shown = [
         {"stop_id": s.id, "position": s.position, "lat": s.lat, "lon": s.lon, "planned_arrival_at": s.planned_arrival_at,
          "arrived_at": s.arrived_at, "left_at": s.left_at}
@@ -394,7 +413,7 @@ def track(conn: Conn, ctx: Context, route_id: UUID) -> Track:
         h.geometry or straight,
         h.estimated or h.geometry is None,
         h.distance_m,
-        driven,
+        drawn,
         round(driven_m),
         shown,
     )

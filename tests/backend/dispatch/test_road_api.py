@@ -14,7 +14,9 @@ from backend.dispatch.proof import clean_signature
 from backend.errors import Invalid
 from backend.ids import new_id
 from tests.backend.dispatch.road import (
+    AGENT,
     DEPOT,
+    GPS,
     Customer,
     Drive,
     books_are_right,
@@ -132,6 +134,45 @@ def test_a_driver_s_whole_day_over_the_api(api: Api, d: Drive) -> None:
     track = ok(api.get("/api/v1/vehicle-tracks", params={"route_id": str(d.route_id)}))
     assert (track["driven"], track["estimated"], len(track["planned"])) == ([], True, 4)
     books_are_right(d.conn)
+
+
+def test_a_track_is_as_many_points_as_its_drawing_needs_and_tells_where_nothing_was_heard(
+    api: Api, d: Drive
+) -> None:
+    d.leave()
+    left = d.now - timedelta(minutes=40)
+    d.conn.execute("update delivery_route set departed_at = %s where id = %s", [left, d.route_id])
+    agent, device = new_id(), new_id()
+    d.conn.execute("insert into agent (id, site_id, code) values (%s, %s, %s)", [agent, d.w.site_id, AGENT])
+    d.conn.execute(
+        "insert into device (id, site_id, agent_id, code, kind) values (%s, %s, %s, %s, 'gps_receiver')",
+        [device, d.w.site_id, agent, GPS],
+    )
+    # Five minutes north at 10 m/s, five standing, five on; then nothing for ten minutes and 8 km, then five on.
+    driven = [(s, 10 * min(s, 300) + 10 * max(0, s - 600)) for s in range(901)]
+    driven += [(s, 14_000 + 10 * (s - 1500)) for s in range(1500, 1801)]
+    with d.conn.cursor() as cur:
+        cur.executemany(
+            """insert into vehicle_position (site_id, device_id, at, lat, lon, speed_kmh, fix)
+               values (%s, %s, %s, %s, %s, 36, 'gps')""",
+            [
+                (d.w.site_id, device, left + timedelta(seconds=s), metres_north(DEPOT, m).lat, DEPOT.lon)
+                for s, m in [*driven, (-60, 0)]
+            ],
+        )
+    track = ok(api.get("/api/v1/vehicle-tracks", params={"route_id": str(d.route_id)}))
+    shown = [
+        (round((datetime.fromisoformat(p["at"]) - left).total_seconds()), p["after_gap"])
+        for p in track["driven"]
+    ]
+    assert [s for s, _ in shown if s % 300 == 0] == [0, 300, 600, 900, 1500, 1800]
+    assert len(shown) <= 10
+    assert [s for s, gap in shown if gap] == [1500]
+    assert abs(track["driven_m"] - 17_000) < 30
+    for wrong, status in ({}, 422), ({"route_id": "van-1"}, 422), ({"route_id": str(new_id())}, 404):
+        answer = api.get("/api/v1/vehicle-tracks", params=wrong)
+        assert answer.status_code == status
+        assert answer.json()["field"] == "route_id"
 
 
 def test_what_the_phone_sends_again_is_done_once(api: Api, d: Drive) -> None:
