@@ -12,7 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -22,6 +24,7 @@ from backend.context import Context
 from backend.db import Conn
 from backend.dispatch import depots, plan_run, planning, shifts, vehicles
 from backend.ids import new_id
+from routing.geo import Point, straight_m
 from stowage.parts.roads import Roads
 
 ZONE = ZoneInfo("Europe/Helsinki")
@@ -228,3 +231,114 @@ def draw_lines(conn: Conn, ctx: Context) -> None:
 
 def tomorrow() -> date:
     return datetime.now(UTC).astimezone(ZONE).date() + timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Driving:
+    """How a route was driven: when it left and was back, when it stood at each customer, and when nobody heard of it."""
+
+    agent: str
+    left: datetime
+    back: datetime
+    stood: dict[str, tuple[datetime, datetime]]
+    silent: tuple[datetime, datetime]
+
+
+def drive(
+    conn: Conn, ctx: Context, route: dict[str, Any], *, back: datetime, state: str = "finished"
+) -> Driving:
+    """The route of a board as rows of the road: along its line at 6 m/s, a position every five seconds, three minutes at each
+    customer; between the second and the third customer a street beside the planned one and then silence."""
+    line = [(lat, lon) for lon, lat in route["geometry"]]
+    stops = [s for s in route["stops"] if s["job"]]
+    ways = _ways(line, [(s["job"]["lat"], s["job"]["lon"]) for s in stops])
+    seen: list[tuple[float, float, float, float]] = []
+    stood: dict[str, tuple[float, float]] = {}
+    at_s = 0.0
+    silent = (0.0, 0.0)
+    for n, way in enumerate(ways):
+        begun = at_s
+        length = sum(_metres(a, b) for a, b in pairwise(way))
+        took = max(400.0 if n == 2 else 5.0, length / 6.0)
+        for step in range(int(took // 5)):
+            lat, lon = _along(way, step * 5 / took * length)
+            beside = 0.0011 if n == 2 and 0.12 < step * 5 / took < 0.45 else 0.0
+            if not (n == 2 and step * 5 / took > 0.5):
+                seen.append((at_s + step * 5, lat + beside, lon, 21.6))
+        at_s += took
+        if n == 2:
+            silent = (seen[-1][0], at_s)
+            assert at_s - begun >= 400
+        if n < len(stops):
+            lat, lon = way[-1]
+            seen += [(at_s + s, lat, lon, 0.0) for s in range(0, 181, 5)]
+            stood[stops[n]["job"]["customer_name"]] = (at_s, at_s + 180)
+            at_s += 180
+    left = back - timedelta(seconds=at_s)
+
+    def when(seconds: float) -> datetime:
+        return left + timedelta(seconds=seconds)
+
+    agent, agent_id, device_id = f"gps-{route['vehicle']['code'].lower()}", new_id(), new_id()
+    with conn.transaction():
+        conn.execute(
+            "insert into agent (id, site_id, code) values (%s, %s, %s)", [agent_id, ctx.site_id, agent]
+        )
+        conn.execute(
+            "insert into device (id, site_id, agent_id, code, kind) values (%s, %s, %s, 'gps', 'gps_receiver')",
+            [device_id, ctx.site_id, agent_id],
+        )
+        conn.execute(
+            "update delivery_vehicle set gps_agent = %s, gps_device = 'gps' where site_id = %s and id = %s",
+            [agent, ctx.site_id, route["vehicle"]["id"]],
+        )
+        with conn.cursor() as cur:
+            cur.executemany(
+                """insert into vehicle_position (site_id, device_id, at, lat, lon, speed_kmh, fix)
+                   values (%s, %s, %s, %s, %s, %s, 'gps')""",
+                [(ctx.site_id, device_id, when(s), lat, lon, kmh) for s, lat, lon, kmh in seen],
+            )
+        conn.execute(
+            """update delivery_route set state = %s, day = %s, released_at = %s, departed_at = %s, version = version + 1,
+                      back_at = case when %s then %s::timestamptz end, finished_at = case when %s then %s::timestamptz end
+               where site_id = %s and id = %s""",
+            [
+                state, left.astimezone(ZONE).date(), left, left, state == "finished", back, state == "finished", back,
+                ctx.site_id, route["id"],
+            ],
+        )  # fmt: skip
+        for stop in stops:
+            from_s, until_s = stood[stop["job"]["customer_name"]]
+            conn.execute(
+                """update delivery_stop set state = 'done', arrived_at = %s, left_at = %s, done_at = %s where site_id = %s and id = %s""",
+                [when(from_s), when(until_s), when(until_s), ctx.site_id, stop["id"]],
+            )
+    return Driving(
+        agent, left, back, {name: (when(a), when(b)) for name, (a, b) in stood.items()}, (when(silent[0]), when(silent[1]))
+    )  # fmt: skip
+
+
+Place = tuple[float, float]
+
+
+def _metres(a: Place, b: Place) -> float:
+    return straight_m(Point(*a), Point(*b))
+
+
+def _ways(line: list[Place], stops: list[Place]) -> list[list[Place]]:
+    """The line cut at the vertex nearest to each stop, in order."""
+    cuts = [0]
+    for stop in stops:
+        rest = range(cuts[-1], len(line))
+        cuts.append(min(rest, key=lambda n: _metres(line[n], stop)))
+    return [line[a : b + 1] for a, b in pairwise([*cuts, len(line) - 1])]
+
+
+def _along(way: list[Place], metres: float) -> Place:
+    for a, b in pairwise(way):
+        leg = _metres(a, b)
+        if metres <= leg and leg > 0:
+            share = metres / leg
+            return a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])
+        metres -= leg
+    return way[-1]

@@ -8,8 +8,8 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
+from backend import dispatch
 from backend.app import create_app
 from backend.auth.principals import hash_password
 from backend.context import Context
 from backend.db import Conn
 from backend.dispatch import plan_run
 from backend.ids import new_id
+from edge.messages import Event, PositionReported, encode_data
 from tests.chromium import ARGUMENTS
 from tests.conftest import Warehouse, tool
 from tests.screens import delivery_day as deliveries
@@ -474,6 +476,196 @@ def test_a_route_is_locked_released_and_cancelled_and_a_broken_van_gives_its_sto
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.locator("[data-job]", has_text=customer(second))).to_be_visible()
     assert state(second["id"]) == "broken_down"
+    assert desk.wrong == []
+    desk.context.close()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_release_is_withdrawn_and_what_happened_meanwhile_is_said(
+    office: Office, browsers: dict[bool, Browser], language: str
+) -> None:
+    withdraw, sure = {"en": ("Withdraw", "Press again to confirm"), "zh": ("撤回下发", "再次点击确认")}[
+        language
+    ]
+    route = next(r for r in office.board()["routes"] if r["stops"])
+    desk = Desk(browsers[False], office, language=language)
+    page = desk.page
+    desk.lane(route["vehicle"]["code"]).locator("[data-block]").first.click()
+    expect(page.get_by_role("button", name=withdraw, exact=True)).to_have_count(0)
+
+    def press(words: str) -> None:
+        page.get_by_role("button", name=words, exact=True).click()
+        page.get_by_role("button", name=sure, exact=True).click()
+
+    def now() -> dict[str, Any]:
+        found: dict[str, Any] = next(r for r in office.board()["routes"] if r["id"] == route["id"])
+        return found
+
+    press({"en": "Release", "zh": "下发"}[language])
+    expect(page.get_by_role("button", name=withdraw, exact=True)).to_be_visible()
+    desk.shot(f"released-{language}")
+    # Somebody loads the first carton, and this browser has not heard of it.
+    office.conn.execute(
+        "update delivery_route set state = 'loading', version = version + 1 where id = %s", [route["id"]]
+    )
+    press(withdraw)
+    alert = page.locator("header [role=alert]")
+    expect(alert).to_contain_text({"en": "Unload them first", "zh": "请先卸下"}[language])
+    expect(page.get_by_role("button", name=withdraw, exact=True)).to_have_count(0)
+    page.get_by_role("button", name={"en": "More", "zh": "更多"}[language], exact=True).click()
+    item = page.get_by_role("menuitem", name=withdraw)
+    expect(item).to_be_disabled()
+    expect(item).to_contain_text({"en": "Unload them first", "zh": "请先卸下"}[language])
+    desk.shot(f"withdraw-loading-{language}")
+    page.keyboard.press("Escape")
+    # Unloaded again, and locked by a colleague: that the route is another one now is said, and it is shown as it is.
+    office.conn.execute(
+        "update delivery_route set state = 'released', version = version + 1 where id = %s", [route["id"]]
+    )
+    page.reload()
+    desk.lane(route["vehicle"]["code"]).locator("[data-block]").first.click()
+    expect(page.get_by_role("button", name=withdraw, exact=True)).to_be_visible()
+    office.conn.execute(
+        "update delivery_route set locked = true, version = version + 1 where id = %s", [route["id"]]
+    )
+    press(withdraw)
+    expect(alert).to_contain_text({"en": "Somebody else changed", "zh": "他人"}[language])
+    desk.shot(f"withdraw-clash-{language}")
+    expect(
+        page.get_by_role("button", name={"en": "Unlock this route", "zh": "解锁此线路"}[language])
+    ).to_be_visible()
+    assert now()["state"] == "released"
+    press(withdraw)
+    expect(
+        page.get_by_role("button", name={"en": "Release", "zh": "下发"}[language], exact=True)
+    ).to_be_visible()
+    assert (now()["state"], len(now()["stops"])) == ("draft", len(route["stops"]))
+    # A draft again: the selected stop can leave it.
+    page.get_by_role("button", name={"en": "Off the route", "zh": "移出线路"}[language]).click()
+    expect(page.locator("[data-stop]")).to_have_count(sum(s["job"] is not None for s in route["stops"]) - 1)
+    assert [w for w in desk.wrong if "409" not in w] == []
+    desk.context.close()
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_driven_track_lies_over_the_planned_line_and_answers_where_the_van_was(
+    office: Office, browsers: dict[bool, Browser], language: str
+) -> None:
+    route = max(office.board()["routes"], key=lambda r: len(r["stops"]))
+    driving = deliveries.drive(office.conn, office.ctx, route, back=datetime.now(UTC) - timedelta(minutes=10))
+    desk = Desk(browsers[True], office, language=language)
+    page = desk.page
+    page.goto(
+        f"{office.base}/dispatch?day={driving.left.astimezone(deliveries.ZONE).date()}&route={route['id']}"
+    )
+    page.locator("[data-ready]").wait_for(timeout=60_000)
+    strip = page.get_by_label({"en": "Planned and driven", "zh": "计划与实际行驶"}[language])
+    expect(strip).to_contain_text({"en": "driven", "zh": "实际"}[language])
+    slider = strip.get_by_role("slider")
+    page.wait_for_timeout(1500)
+    desk.shot(f"track-{language}")
+
+    def ask(at: datetime) -> Locator:
+        slider.fill(str(_step(int(at.timestamp() * 1000), int(slider.get_attribute("min") or 0))))
+        return strip.get_by_role("status")
+
+    customer, (came, went) = list(driving.stood.items())[1]
+    before = page.locator("canvas").screenshot()
+    middle = came + (went - came) / 2
+    said = ask(middle)
+    expect(said).to_contain_text(customer)
+    expect(said).to_contain_text(f"{middle.astimezone(deliveries.ZONE):%H:%M}")
+    page.wait_for_timeout(500)
+    desk.shot(f"track-at-{language}")
+    assert page.locator("canvas").screenshot() != before, "the marker is on the map"
+    said = ask(driving.silent[0] + (driving.silent[1] - driving.silent[0]) / 2)
+    expect(said).to_contain_text({"en": "no position from", "zh": "无定位"}[language])
+    page.wait_for_timeout(500)
+    desk.shot(f"track-silent-{language}")
+    slider.focus()
+    for _ in range(60):
+        page.keyboard.press("ArrowLeft")
+    expect(said).to_contain_text({"en": "km/h", "zh": "km/h"}[language])
+    assert "km/h" in (slider.get_attribute("aria-valuetext") or "")
+    # Another route has not left: nothing to compare.
+    other = next(r for r in office.board()["routes"] if r["stops"])
+    page.goto(f"{office.base}/dispatch?day={office.day.day}&route={other['id']}")
+    page.locator("[data-list]").wait_for()
+    expect(strip).to_have_count(0)
+    assert desk.wrong == []
+    desk.context.close()
+
+
+def _step(at_ms: int, from_ms: int) -> int:
+    """The slider's step that is nearest."""
+    return from_ms + round((at_ms - from_ms) / 15_000) * 15_000
+
+
+def test_a_track_goes_on_with_every_position_that_comes(
+    office: Office, browsers: dict[bool, Browser]
+) -> None:
+    route = max(office.board()["routes"], key=lambda r: len(r["stops"]))
+    driving = deliveries.drive(
+        office.conn, office.ctx, route, back=datetime.now(UTC) - timedelta(seconds=30), state="under_way"
+    )
+    desk = Desk(browsers[False], office)
+    page = desk.page
+    page.goto(
+        f"{office.base}/dispatch?day={driving.left.astimezone(deliveries.ZONE).date()}&route={route['id']}"
+    )
+    strip = page.get_by_label("Planned and driven")
+    expect(strip).to_contain_text("driven so far")
+    slider = strip.get_by_role("slider")
+    last = int(slider.get_attribute("max") or 0)
+    data = PositionReported(lat=60.1712, lon=24.9431, speed_kmh=12.0, hdop=0.9)
+    event = Event(
+        seq=1, device="gps", type="position_reported", occurred_at=datetime.now(UTC), correlation_id="c",
+        data=encode_data(data),
+    )  # fmt: skip
+    with office.conn.transaction():
+        ctx = replace(office.ctx, actor=f"agent:{driving.agent}", now=datetime.now(UTC))
+        dispatch.on_position(office.conn, ctx, event, data)
+    expect(slider).not_to_have_attribute("max", str(last))
+    assert int(slider.get_attribute("max") or 0) == int(event.occurred_at.timestamp() * 1000)
+    assert desk.wrong == []
+    desk.context.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(360, 640), (390, 844)])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_dispatch_page_is_no_wider_than_a_phone(
+    office: Office, browsers: dict[bool, Browser], width: int, height: int, language: str
+) -> None:
+    route = max(office.board()["routes"], key=lambda r: len(r["stops"]))
+    driving = deliveries.drive(office.conn, office.ctx, route, back=datetime.now(UTC) - timedelta(minutes=10))
+    desk = Desk(browsers[True], office, language=language)
+    page = desk.page
+    page.set_viewport_size({"width": width, "height": height})
+    # What lies beyond the edge, clipped or not; lists that scroll by themselves and words that end in dots are meant so.
+    wide = """() => [...document.querySelectorAll('body *')].filter(e => {
+        const box = e.getBoundingClientRect();
+        if (box.width === 0 || box.right <= innerWidth + 0.5 || e.closest('canvas, svg, .maplibregl-map')) return false;
+        for (let p = e.parentElement; p; p = p.parentElement)
+            if (p.hasAttribute('data-scroller') || getComputedStyle(p).textOverflow === 'ellipsis') return false;
+        return true;
+    }).map(e => `${e.tagName}.${e.className} ${Math.round(e.getBoundingClientRect().right)}`)"""
+
+    def fits(name: str) -> None:
+        page.wait_for_timeout(300)
+        desk.shot(f"phone-{width}-{language}-{name}")
+        assert page.evaluate(wide) == []
+        assert page.evaluate("document.scrollingElement.scrollWidth") <= width
+
+    fits("board")
+    page.locator("[data-route] button").first.click()
+    page.locator("[data-list]").wait_for()
+    page.locator("[data-stop]").first.click()
+    fits("route")
+    page.goto(
+        f"{office.base}/dispatch?day={driving.left.astimezone(deliveries.ZONE).date()}&route={route['id']}"
+    )
+    page.get_by_role("slider").wait_for()
+    fits("track")
     assert desk.wrong == []
     desk.context.close()
 

@@ -109,7 +109,7 @@ function SiteChoice() {
   return (
     <Select
       aria-label={t("shell.site")}
-      w={200}
+      className={classes.sites}
       size="xs"
       allowDeselect={false}
       data={sites.map((one) => ({ value: one.id, label: one.name }))}

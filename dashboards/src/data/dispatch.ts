@@ -21,6 +21,7 @@ export type PlanProposal = Schemas["PlanProposal"];
 export type ProposedRoute = Schemas["ProposedRoute"];
 export type Changed = Schemas["ChangedRoutes"];
 export type Shift = Schemas["VehicleShift"];
+export type TrackPoint = Schemas["TrackPoint"];
 
 const key = (day: string) => ["delivery-board", day] as const;
 
@@ -41,6 +42,13 @@ export const jobQuery = (id: string) =>
 
 export const routeQuery = (id: string) =>
   live(["deliveries"], ["delivery-route", id], () => ask(api.GET("/api/v1/delivery-routes/{route_id}", { params: { path: { route_id: id } } })));
+
+/** As planned and as driven. What comes in between is prolonged from the positions, not asked for with each of them. */
+export const trackQuery = (route_id: string, state: RouteState) => ({
+  ...live([], ["vehicle-track", route_id, state], () => ask(api.GET("/api/v1/vehicle-tracks", { params: { query: { route_id } } }))),
+  staleTime: 30_000,
+  refetchInterval: state === "under_way" ? 60_000 : (false as const),
+});
 
 export const slotsOf = (jobId: string, day: string, signal?: AbortSignal) =>
   ask(api.GET("/api/v1/delivery-jobs/{delivery_job_id}/slots", { params: { path: { delivery_job_id: jobId }, query: { day } }, signal }));
@@ -65,6 +73,8 @@ export const lockStop = ({ id, locked }: { id: string; locked: boolean }, header
   ask(api.POST("/api/v1/delivery-stops/{stop_id}/lock", { params: { path: { stop_id: id }, header }, body: { locked } }));
 export const release = ({ id, version }: { id: string; version: number }, header: Key) =>
   ask(api.POST("/api/v1/delivery-routes/{route_id}/release", { params: { path: { route_id: id }, header }, body: { version } }));
+export const withdraw = ({ id, version }: { id: string; version: number }, header: Key) =>
+  ask(api.POST("/api/v1/delivery-routes/{route_id}/withdraw", { params: { path: { route_id: id }, header }, body: { version } }));
 export const cancelRoute = ({ id, version }: { id: string; version: number }, header: Key) =>
   ask(api.POST("/api/v1/delivery-routes/{route_id}/cancel", { params: { path: { route_id: id }, header }, body: { version } }));
 export const breakDown = ({ id, note }: { id: string; note: string }, header: Key) =>

@@ -13,15 +13,17 @@ export interface RouteLine {
   selected: boolean;
   /** Another route is selected: step back. */
   faint: boolean;
+  /** How it was driven lies over it. */
+  pale?: boolean;
 }
 
 const WIDTH: Expression = ["interpolate", ["linear"], ["zoom"], 10, ["case", ["get", "selected"], 3.5, 2], 15, ["case", ["get", "selected"], 6.5, 3.6]];
-const SHOWN: Expression = ["case", ["get", "selected"], 1, ["get", "faint"], 0.28, 0.72];
+const SHOWN: Expression = ["case", ["get", "pale"], 0.42, ["get", "selected"], 1, ["get", "faint"], 0.28, 0.72];
 const round = { "line-cap": "round", "line-join": "round", "line-sort-key": ["case", ["get", "selected"], 1, 0] } as const;
 
 export function RouteLayer({ routes }: { routes: readonly RouteLine[] }) {
   const data = useMemo(
-    () => features(routes.filter((route) => route.line.length > 1).map((route) => lineOf(route.line, { id: route.id, colour: token(route.colour), guessed: route.guessed, selected: route.selected, faint: route.faint }))),
+    () => features(routes.filter((route) => route.line.length > 1).map((route) => lineOf(route.line, { id: route.id, colour: token(route.colour), guessed: route.guessed, selected: route.selected, faint: route.faint, pale: route.pale ?? false }))),
     [routes],
   );
   useGeoJson("routes", data, layers());

@@ -9,14 +9,18 @@ import { DepotLayer } from "@/map/layers/Depots";
 import { PreviewLayer } from "@/map/layers/Preview";
 import { RouteLayer, type RouteLine } from "@/map/layers/Routes";
 import { StopLayer, type StopMark } from "@/map/layers/Stops";
+import { TrackLayer, TrackMarkLayer, type TrackMark } from "@/map/layers/Track";
 import { VehicleLayer, type VehicleMark } from "@/map/layers/Vehicles";
 import { MapFrame } from "@/map/MapFrame";
 import type { Picked } from "@/map/Map";
 import { lookOf } from "@/map/marks";
 import { lookIn, useBoard } from "./context";
 import { numbersOf } from "./lanes";
+import { useMeasures } from "./measures";
 import { isLate, others, placeOf } from "./moves";
 import { stage, useStage } from "./stage";
+import { piecesOf, whereAt } from "./track";
+import { TrackStrip, useDriven } from "./TrackStrip";
 import classes from "./Dispatch.module.css";
 
 const Pin = lazy(() => import("@/map/layers/Pin"));
@@ -26,6 +30,7 @@ const NOBODY = { colour: "--ink-soft", shape: "circle" } as const;
 export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly BoardVehicle[] }) {
   const { t } = useTranslation("dispatch");
   const { looks, day } = useBoard();
+  const { clock } = useMeasures();
   const jobId = useStage((s) => s.jobId);
   const nearId = useStage((s) => s.nearJobId);
   const moving = useStage((s) => s.moving);
@@ -34,6 +39,18 @@ export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly
   const [all, setAll] = useState(0);
   // What stands out is what was chosen, not what is only passed over while dragging.
   const shown = fitId !== null && board.routes.some((route) => route.id === fitId) ? fitId : null;
+
+  const left = board.routes.find((route) => route.id === shown && route.departed_at !== null) ?? null;
+  const driven = useDriven(left, vehicles);
+  const { points } = driven;
+  const [asked, setAsked] = useState<{ routeId: string; at: number } | null>(null);
+  const at = asked && asked.routeId === left?.id ? asked.at : null;
+  const pieces = useMemo(() => piecesOf(points).map((piece) => piece.map((point): LonLat => [point.lon, point.lat])), [points]);
+  const pale = pieces.length > 0 ? shown : null;
+  const mark = useMemo((): TrackMark | null => {
+    const here = at === null ? null : whereAt(points, at);
+    return here && { at: [here.lon, here.lat], text: clock(at, day), silent: here.silent !== null };
+  }, [points, at, clock, day]);
 
   const depotOf = useMemo(() => new Map(board.depots.map((depot) => [depot.id, [depot.lon, depot.lat] as LonLat])), [board.depots]);
   const lines = useMemo(
@@ -45,10 +62,10 @@ export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly
           const straight = [depot, ...route.stops.map(placeOfStop), depot].filter((point) => point !== null && point !== undefined);
           return {
             id: route.id, colour: (looks.get(route.vehicle.code) ?? lookOf(0)).colour,
-            line: route.geometry ? (route.geometry as LonLat[]) : straight, guessed: route.geometry === null, selected: route.id === shown, faint: shown !== null && route.id !== shown,
+            line: route.geometry ? (route.geometry as LonLat[]) : straight, guessed: route.geometry === null, selected: route.id === shown, faint: shown !== null && route.id !== shown, pale: route.id === pale,
           };
         }),
-    [board.routes, depotOf, looks, shown],
+    [board.routes, depotOf, looks, shown, pale],
   );
   const lit = moving?.job.id ?? nearId ?? jobId;
   const stops = useMemo(() => {
@@ -110,33 +127,38 @@ export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly
 
   return (
     <div className={classes.map}>
-      <MapFrame
-        label={t("map_label", { stops: stops.length, routes: lines.length })}
-        fit={fit}
-        fitKey={`${day}:${fitId ?? ""}:${String(all)}:${String(fit !== null)}`}
-        pickable={PICKABLE}
-        onPick={pin ? undefined : pick}
-        onHover={(found) => stage.near(found?.layer === "stops" ? found.id : null)}
-        onPress={pin ? (at) => stage.become({ pin: { ...pin, at } }) : undefined}
-        crosshair={pin !== null}
-      >
-        <RouteLayer routes={lines} />
-        <DepotLayer depots={board.depots} />
-        <StopLayer stops={stops} />
-        <StopLayer id="lit" stops={lights} />
-        <VehicleLayer vehicles={moved} />
-        <PreviewLayer line={preview?.line ?? NO_LINE} at={preview?.at ?? null} />
-        {pin?.at && (
-          <Suspense>
-            <Pin at={pin.at} onMove={(at) => stage.become({ pin: { ...pin, at } })} />
-          </Suspense>
-        )}
-      </MapFrame>
-      <Tooltip label={t("show_all")} position="left">
-        <ActionIcon className={classes.showAll} variant="default" size="lg" aria-label={t("show_all")} onClick={() => (stage.select(null, null), setAll((n) => n + 1))}>
-          <IconFocusCentered size={17} stroke={1.7} />
-        </ActionIcon>
-      </Tooltip>
+      <div className={classes.ground}>
+        <MapFrame
+          label={t("map_label", { stops: stops.length, routes: lines.length })}
+          fit={fit}
+          fitKey={`${day}:${fitId ?? ""}:${String(all)}:${String(fit !== null)}`}
+          pickable={PICKABLE}
+          onPick={pin ? undefined : pick}
+          onHover={(found) => stage.near(found?.layer === "stops" ? found.id : null)}
+          onPress={pin ? (at) => stage.become({ pin: { ...pin, at } }) : undefined}
+          crosshair={pin !== null}
+        >
+          <RouteLayer routes={lines} />
+          <TrackLayer pieces={pieces} />
+          <DepotLayer depots={board.depots} />
+          <StopLayer stops={stops} />
+          <StopLayer id="lit" stops={lights} />
+          <VehicleLayer vehicles={moved} />
+          <TrackMarkLayer mark={mark} />
+          <PreviewLayer line={preview?.line ?? NO_LINE} at={preview?.at ?? null} />
+          {pin?.at && (
+            <Suspense>
+              <Pin at={pin.at} onMove={(at) => stage.become({ pin: { ...pin, at } })} />
+            </Suspense>
+          )}
+        </MapFrame>
+        <Tooltip label={t("show_all")} position="left">
+          <ActionIcon className={classes.showAll} variant="default" size="lg" aria-label={t("show_all")} onClick={() => (stage.select(null, null), setAll((n) => n + 1))}>
+            <IconFocusCentered size={17} stroke={1.7} />
+          </ActionIcon>
+        </Tooltip>
+      </div>
+      {left && <TrackStrip route={left} driven={driven} at={at} onChoose={(at) => setAsked({ routeId: left.id, at })} />}
     </div>
   );
 }

@@ -3,7 +3,7 @@
 import { ActionIcon, Menu, Tooltip } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import { useQueryClient } from "@tanstack/react-query";
-import { IconArrowLeft, IconCheck, IconCoffee, IconDotsVertical, IconGripVertical, IconLock, IconLockOpen, IconRoute, IconSend, IconTool, IconX } from "@tabler/icons-react";
+import { IconArrowBackUp, IconArrowLeft, IconCheck, IconCoffee, IconDotsVertical, IconGripVertical, IconLock, IconLockOpen, IconRoute, IconSend, IconTool, IconX } from "@tabler/icons-react";
 import { memo, useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { useCommand } from "@/api/command";
@@ -12,7 +12,7 @@ import { FormDialog, text } from "@/components/CommandForm";
 import { Goods } from "@/components/Goods";
 import { Shape, State } from "@/components/State";
 import { ErrorState } from "@/components/views";
-import { breakDown, cancelRoute, lockRoute, redraw, release, startPlan, type Route, type Stop } from "@/data/dispatch";
+import { askAgain, breakDown, cancelRoute, lockRoute, redraw, release, startPlan, withdraw, type Route, type Stop } from "@/data/dispatch";
 import { Mark } from "@/map/Mark";
 import { lookIn, useBoard } from "./context";
 import { JobCard } from "./JobCard";
@@ -64,13 +64,15 @@ function RouteHead({ route }: { route: Route }) {
   const put = (changed: Route) => void redraw(queries, day, (board) => settled(board, [changed]));
   const lock = useCommand(lockRoute, { onDone: put });
   const send = useCommand(release, { changes: ["orders"], onDone: (done) => (put(done), notifications.show({ message: t("released", { route: done.number }), color: "teal" })) });
+  const back = useCommand(withdraw, { changes: ["orders"], onDone: (done) => (put(done), notifications.show({ message: t("withdrawn", { route: done.number }), color: "teal" })) });
+  const takeBack = () => back.mutate({ id: route.id, version: route.version }, { onError: () => void askAgain(queries, day) });
   const cancel = useCommand(cancelRoute, { changes: ["deliveries"], onDone: put });
   const broken = useCommand(breakDown, { changes: ["deliveries"], onDone: put });
   const replan = useCommand(startPlan, { changes: ["deliveries"] });
   const { load, vehicle } = route;
   const before = route.state === "draft" || route.state === "released" || route.state === "loading";
   const out = route.state === "under_way";
-  const problem = lock.error ?? send.error ?? cancel.error;
+  const problem = lock.error ?? send.error ?? back.error ?? cancel.error;
   return (
     <header className={classes.routeHead}>
       <div className={classes.routeTitle}>
@@ -81,11 +83,6 @@ function RouteHead({ route }: { route: Route }) {
         <h2>{vehicle.code}</h2>
         <State value={route.state} label={t(`route_state.${route.state}`)} tone={ROUTE_TONES[route.state]} />
         <span className={classes.spacer} />
-        {mayPlan && route.state === "draft" && route.stops.length > 0 && (
-          <Confirm size="compact-sm" leftSection={<IconSend size={14} />} loading={send.isPending} onConfirm={() => send.mutate({ id: route.id, version: route.version })}>
-            {t("release")}
-          </Confirm>
-        )}
         {mayPlan && (
           <Tooltip label={t(route.locked ? "unlock_route" : "lock_route")}>
             <ActionIcon variant={route.locked ? "light" : "subtle"} color={route.locked ? undefined : "gray"} aria-label={t(route.locked ? "unlock_route" : "lock_route")} aria-pressed={route.locked} onClick={() => lock.mutate({ id: route.id, locked: !route.locked, version: route.version })}>
@@ -104,6 +101,12 @@ function RouteHead({ route }: { route: Route }) {
               <Menu.Item leftSection={<IconRoute size={15} stroke={1.7} />} disabled={route.locked} onClick={() => replan.mutate({ day, route_ids: [route.id] })}>
                 {t("replan_route")}
               </Menu.Item>
+              {route.state === "loading" && (
+                <Menu.Item leftSection={<IconArrowBackUp size={15} stroke={1.7} />} disabled>
+                  {t("withdraw")}
+                  <span className={classes.whyNot}>{t("withdraw_not")}</span>
+                </Menu.Item>
+              )}
               {before && (
                 <Menu.Item leftSection={<IconX size={15} stroke={1.7} />} onClick={() => cancel.mutate({ id: route.id, version: route.version })}>
                   {t("cancel_route")}
@@ -119,8 +122,20 @@ function RouteHead({ route }: { route: Route }) {
         )}
       </div>
       <div className={classes.routeSub}>
-        <Goods of={vehicle.skills} />
-        {[route.number, vehicle.plate, route.driver?.name ?? t("no_driver"), km(route.distance_m), t("driving", { time: hours(route.drive_s) })].filter(Boolean).join(" · ")}
+        <span>
+          <Goods of={vehicle.skills} />
+          {[route.number, vehicle.plate, route.driver?.name ?? t("no_driver"), km(route.distance_m), t("driving", { time: hours(route.drive_s) })].filter(Boolean).join(" · ")}
+        </span>
+        {mayPlan && route.state === "draft" && route.stops.length > 0 && (
+          <Confirm size="compact-sm" leftSection={<IconSend size={14} />} loading={send.isPending} onConfirm={() => send.mutate({ id: route.id, version: route.version })}>
+            {t("release")}
+          </Confirm>
+        )}
+        {mayPlan && route.state === "released" && (
+          <Confirm size="compact-sm" variant="default" leftSection={<IconArrowBackUp size={14} />} loading={back.isPending} onConfirm={takeBack}>
+            {t("withdraw")}
+          </Confirm>
+        )}
       </div>
       <div className={classes.loads}>
         <Load part={load.weight_g} whole={vehicle.max_weight_g} label={kg(load.weight_g)} of={kg(vehicle.max_weight_g)} />

@@ -17,6 +17,9 @@ import { stage } from "./stage";
 import classes from "./Timeline.module.css";
 
 const ZOOMS = [1, 1.6, 2.6, 4];
+const STEPS_H = [1, 2, 3, 4, 6];
+/** What the words of an hour need. */
+const ROOM_PX = 44;
 
 export function Timeline({ board }: { board: Board }) {
   const { t, i18n } = useTranslation("dispatch");
@@ -28,8 +31,9 @@ export function Timeline({ board }: { board: Board }) {
   const span = useMemo(() => ({ from, until }), [from, until]);
   const hours = (until - from) / HOUR;
   const wide = ZOOMS[zoom] ?? 1;
-  const ticks = useMemo(() => ticksOf(span, zone, hours / wide > 16 ? 2 : 1), [span, zone, hours, wide]);
   const { ref: track, width } = useElementSize<HTMLDivElement>();
+  const step = width > 0 ? (STEPS_H.find((step) => (width / hours) * step >= ROOM_PX) ?? 12) : hours / wide > 16 ? 2 : 1;
+  const ticks = useMemo(() => ticksOf(span, zone, step), [span, zone, step]);
   return (
     <section className={classes.timeline} aria-label={t("timeline")}>
       <div className={classes.scroller} data-scroller>
