@@ -25,7 +25,7 @@ class Seen(NamedTuple):
 
 
 class Kept(NamedTuple):
-    index: int
+    n: int
     after_gap: bool
     """Nothing was heard between the point before and this one."""
 

@@ -6,7 +6,7 @@ What only makes somebody late may be done `anyway`; what no vehicle can carry, o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -98,6 +98,106 @@ def move(
         evidence={"from": came, "violations": [b.shown() for b in broken]},
     )  # fmt: skip
     return Changed([r.id for r in involved], job.id, _consequences(s, before, timed, broken))
+
+
+def assign(
+    conn: Conn,
+    ctx: Context,
+    route_id: UUID,
+    wanted: Mapping[UUID, int | None],
+    *,
+    version: int,
+    anyway: bool,
+) -> Changed:
+    """Several deliveries onto one draft, each where it costs least; all of them or none. `wanted`: the version of the route
+    each comes from, None from the tray. Raises ChangedMeanwhile, BreaksARule (`refused` says for each why), Conflict, NotFound."""
+    to, sources, found = _several_locked(conn, ctx, route_id, list(wanted))
+    check_version(to, version)
+    if to.state != "draft":
+        raise Conflict(
+            f"{to.number} is {to.state.replace('_', ' ')}; its stops cannot be changed.", state=to.state
+        )
+    for job in found:
+        _check_source(job, sources.get(job.id), to, wanted[job.id])
+    coming = [j for j in found if j.route_id != to.id]
+    involved = list({r.id: r for r in (to, *sources.values())}.values())
+    s = _situation(conn, ctx, to.day, involved, coming)
+    label = label_of(s, to)
+    stops = {x: s.sequence(x) for x in (label_of(s, r) for r in involved)}
+    before = {x: s.timed(x, on) for x, on in stops.items()}
+    timed = dict(before)
+    refused: list[tuple[Job, list[Broken]]] = []
+    overruled: dict[UUID, list[Broken]] = {}
+    for job in sorted(coming, key=lambda j: (j.window_until, j.number)):
+        source = sources.get(job.id)
+        try:
+            _check_may_move(job, to, source)
+        except Conflict as e:
+            refused.append((job, [Broken("cannot_leave", e.detail)]))
+            continue
+        tried = _cheapest(s, label, stops[label], job.number)
+        after = {label: s.timed(label, tried)}
+        left: list[Stop] = []
+        if source is not None:
+            other = label_of(s, source)
+            left = [x for x in stops[other] if x.id != job.number]
+            after[other] = s.timed(other, left)
+        broken = worse(s, {x: timed[x] for x in after}, after)
+        if broken and not (anyway and all(b.allowed_anyway for b in broken)):
+            refused.append((job, broken))
+            continue
+        overruled[job.id] = broken
+        timed |= after
+        stops[label] = tried
+        if source is not None:
+            stops[label_of(s, source)] = left
+    if refused:
+        raise BreaksARule(
+            " ".join(dict.fromkeys(b.detail for _, broken in refused[:4] for b in broken)),
+            field="jobs",
+            refused=[
+                {"job_id": str(j.id), "job_number": j.number, "customer_name": j.customer_name,
+                 "violations": [b.shown() for b in broken]}
+                for j, broken in refused
+            ],
+        )  # fmt: skip
+    _write(conn, ctx, s, {x: timed[x] for x in sorted(timed, key=lambda x: x == label)})
+    for job in coming:
+        source, broken = sources.get(job.id), overruled[job.id]
+        came = "the tray" if source is None else source.number
+        note(
+            conn, ctx, "moved_by_hand", f"to {to.number}, from {came}" + (", against a rule" if broken else ""), route_id=to.id,
+            job_id=job.id, evidence={"from": came, "together": len(coming), "violations": [b.shown() for b in broken]},
+        )  # fmt: skip
+    return Changed(
+        [r.id for r in involved], None, _consequences(s, before, timed, [b for x in overruled.values() for b in x])
+    )  # fmt: skip
+
+
+def _cheapest(s: Situation, label: str, stops: list[Stop], number: str) -> list[Stop]:
+    """With the job where it makes fewest late and the way shortest."""
+    return min(
+        (_inserted(s, label, stops, number, at) for at in range(len(stops) + 1)),
+        key=lambda x: _badness(s.timed(label, x)),
+    )
+
+
+def _several_locked(
+    conn: Conn, ctx: Context, route_id: UUID, job_ids: Sequence[UUID]
+) -> tuple[Route, dict[UUID, Route], list[Job]]:
+    """The route, where each job comes from, and the jobs; routes before jobs, each by id."""
+    on_road = ("planned", "released", "aboard")
+    seen = {j: jobs.job(conn, ctx.site_id, j) for j in sorted(job_ids)}
+    on = {i: j.route_id if j.state in on_road else None for i, j in seen.items()}
+    held = boards.lock_routes(
+        conn, ctx.site_id, list(dict.fromkeys([route_id, *(r for r in on.values() if r)]))
+    )
+    by_id = {r.id: r for r in held}
+    found = [jobs.lock_job(conn, ctx.site_id, i) for i in seen]
+    for job in found:
+        if (job.route_id if job.state in on_road else None) != on[job.id]:
+            raise _job_changed(job)
+    return held[0], {i: by_id[r] for i, r in on.items() if r}, found
 
 
 def remove(conn: Conn, ctx: Context, route_id: UUID, stop_id: UUID, *, version: int | None) -> Changed:

@@ -394,7 +394,7 @@ def track(conn: Conn, ctx: Context, route_id: UUID) -> Track:
         for kept in simplified(
             [Seen(p.at.timestamp(), Point(p.lat, p.lon)) for p in driven], tolerance_m=DRAWN_WITHIN_M, gap_s=STALE.total_seconds()
         )
-        for p in [driven[kept.index]]
+        for p in [driven[kept.n]]
     ]  # fmt: skip
     driven_m = sum(straight_m(Point(a.lat, a.lon), Point(b.lat, b.lon)) for a, b in pairwise(drawn))
     shown = [

@@ -747,6 +747,19 @@ class MoveStop(BaseModel):
     )
 
 
+class JobFrom(BaseModel):
+    job_id: UUID
+    from_version: Version | None = Field(
+        default=None, description="Of the route it comes from; none where it comes from the tray"
+    )
+
+
+class AssignStops(BaseModel):
+    jobs: Annotated[list[JobFrom], Field(min_length=1, max_length=50)]
+    version: Annotated[Version, Field(description="Of the route they go to, as you saw it")]
+    anyway: bool = Field(default=False, description="As for one stop; it holds for each of them")
+
+
 class ChangedRoutes(BaseModel):
     """The routes that changed, as they are now; `consequences` in sentences."""
 
@@ -806,6 +819,16 @@ def move_delivery_stop(route_id: UUID, body: MoveStop, conn: Db, ctx: Ctx) -> Ch
             version=body.version, from_version=body.from_version, anyway=body.anyway,
         ),
     )  # fmt: skip
+
+
+@router.post("/delivery-routes/{route_id}/assign", response_model=ChangedRoutes, dependencies=PLANS)
+def assign_delivery_stops(route_id: UUID, body: AssignStops, conn: Db, ctx: Ctx) -> ChangedRoutes:
+    """Several at once onto a draft, from the tray or from other drafts, each where it costs least; all of them or none. 409
+    where a route is not as you saw it; 422 with `refused`: for each that does not fit, its `violations`."""
+    wanted = {j.job_id: j.from_version for j in body.jobs}
+    return _changed(
+        conn, ctx, moves.assign(conn, ctx, route_id, wanted, version=body.version, anyway=body.anyway)
+    )
 
 
 @router.delete(

@@ -29,7 +29,7 @@ def place_at(track: list[Seen], at_s: float) -> Point:
 
 def test_a_straight_drive_is_its_two_ends() -> None:
     track = [seen(s, 10.0 * s) for s in range(600)]
-    assert [(k.index, k.after_gap) for k in simplified(track, tolerance_m=5, gap_s=120)] == [
+    assert [(k.n, k.after_gap) for k in simplified(track, tolerance_m=5, gap_s=120)] == [
         (0, False),
         (599, False),
     ]
@@ -40,7 +40,7 @@ def test_a_stop_on_a_straight_road_stays_a_stop() -> None:
     stands = [seen(100 + s, 1000.0) for s in range(420)]
     on = [seen(520 + s, 1000.0 + 10 * s) for s in range(100)]
     track = [*there, *stands, *on]
-    kept = [track[k.index] for k in simplified(track, tolerance_m=5, gap_s=120)]
+    kept = [track[k.n] for k in simplified(track, tolerance_m=5, gap_s=120)]
     assert len(kept) < 8
     assert straight_m(place_at(kept, 300), seen(0, 1000.0).where) < 6
 
@@ -51,7 +51,7 @@ def test_every_moment_of_a_wild_drive_is_within_the_tolerance() -> None:
     for s in range(3000):
         north, east = north + rng.uniform(-14, 20), east + rng.uniform(-16, 18)
         track.append(seen(s, north, east))
-    kept = [track[k.index] for k in simplified(track, tolerance_m=25, gap_s=120)]
+    kept = [track[k.n] for k in simplified(track, tolerance_m=25, gap_s=120)]
     assert len(kept) < len(track) / 3
     assert max(straight_m(place_at(kept, x.at_s), x.where) for x in track) < 25.5
 
@@ -59,11 +59,11 @@ def test_every_moment_of_a_wild_drive_is_within_the_tolerance() -> None:
 def test_silence_is_a_gap_with_both_its_ends_kept() -> None:
     track = [*(seen(s, 10.0 * s) for s in range(60)), *(seen(600 + s, 6000 + 10.0 * s) for s in range(60))]
     found = simplified(track, tolerance_m=5, gap_s=120)
-    assert [(k.index, k.after_gap) for k in found] == [(0, False), (59, False), (60, True), (119, False)]
+    assert [(k.n, k.after_gap) for k in found] == [(0, False), (59, False), (60, True), (119, False)]
 
 
 def test_few_points_and_points_of_one_moment_are_kept_as_they_are() -> None:
     assert simplified([], tolerance_m=5, gap_s=120) == []
-    assert [k.index for k in simplified([seen(0, 0)], tolerance_m=5, gap_s=120)] == [0]
+    assert [k.n for k in simplified([seen(0, 0)], tolerance_m=5, gap_s=120)] == [0]
     same = [seen(0, 0), seen(0, 500), seen(0, 0)]
-    assert [k.index for k in simplified(same, tolerance_m=5, gap_s=120)] == [0, 1, 2]
+    assert [k.n for k in simplified(same, tolerance_m=5, gap_s=120)] == [0, 1, 2]

@@ -631,6 +631,71 @@ def test_a_track_goes_on_with_every_position_that_comes(
     desk.context.close()
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_several_stops_are_chosen_with_a_box_and_put_on_one_van(
+    office: Office, browsers: dict[bool, Browser], language: str
+) -> None:
+    words = {
+        "en": ("Selected stops", "Onto which van?", "Put them there", "Put the other one there", "Nothing was moved"),
+        "zh": ("已选站点", "放到哪辆车？", "放到该车", "放入其余 1 个", "未作任何移动"),
+    }  # fmt: skip
+    title, onto, assign, others, nothing = words[language]
+    board = office.board()
+    desk = Desk(browsers[True], office, language=language)
+    page = desk.page
+    page.locator("[data-ready]").wait_for(timeout=60_000)
+    canvas = page.locator("canvas").bounding_box()
+    assert canvas is not None
+    bar = page.get_by_label(title, exact=True)
+
+    def drag_box() -> None:
+        page.keyboard.down("Shift")
+        page.mouse.move(canvas["x"] + 5, canvas["y"] + 5)
+        page.mouse.down()
+        page.mouse.move(canvas["x"] + canvas["width"] - 60, canvas["y"] + canvas["height"] - 5, steps=5)
+        desk.shot(f"box-{language}")
+        page.mouse.up()
+        page.keyboard.up("Shift")
+
+    drag_box()
+    on_map = sum(s["job"] is not None for r in board["routes"] for s in r["stops"])
+    expect(bar).to_contain_text(str(on_map + 3))
+    expect(page.locator("[data-picked]")).to_have_count(3)
+    desk.shot(f"selected-{language}")
+    page.keyboard.press("Escape")
+    expect(bar).to_have_count(0)
+    # Without Shift the map is moved; after a press on the button it is a box again.
+    page.locator("button[aria-pressed]", has=page.locator("svg.tabler-icon-marquee-2")).click()
+    page.mouse.move(canvas["x"] + 5, canvas["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(canvas["x"] + canvas["width"] / 2, canvas["y"] + canvas["height"] - 5, steps=5)
+    page.mouse.up()
+    expect(bar).to_be_visible()
+    expect(bar).not_to_contain_text(str(on_map + 3))
+    page.keyboard.press("Escape")
+    # One that fits and one that is too heavy: neither moves, and it says which does not fit and why.
+    light = page.locator("[data-job]", has_text={"en": "Not planned yet", "zh": "尚未规划"}[language])
+    name = light.locator("strong").inner_text()
+    light.click(modifiers=["Shift"])
+    page.locator("[data-job]", has_text="900").click(modifiers=["Shift"])
+    expect(bar).to_contain_text("902")
+    van = next(r for r in board["routes"] if r["stops"])
+    page.get_by_label(onto).first.click()
+    page.get_by_role("option", name=van["number"]).click()
+    page.get_by_role("button", name=assign, exact=True).click()
+    expect(bar.get_by_role("alert")).to_contain_text(nothing)
+    expect(bar.get_by_role("alert")).to_contain_text({"en": "would carry", "zh": "装载"}[language])
+    desk.shot(f"refused-{language}")
+    assert office.where(name) is None
+    page.get_by_role("button", name=others, exact=True).click()
+    expect(bar).to_have_count(0)
+    found = office.where(name)
+    assert found is not None
+    assert found[0] == van["vehicle"]["code"]
+    assert [w for w in desk.wrong if "422" not in w] == []
+    desk.context.close()
+
+
 @pytest.mark.parametrize(("width", "height"), [(360, 640), (390, 844)])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_dispatch_page_is_no_wider_than_a_phone(

@@ -65,6 +65,8 @@ export interface Move {
 
 export const moveStop = ({ route_id, ...body }: Move, header: Key) =>
   ask(api.POST("/api/v1/delivery-routes/{route_id}/stops", { params: { path: { route_id }, header }, body }));
+export const assignStops = ({ id, ...body }: Schemas["AssignStops"] & { id: string }, header: Key) =>
+  ask(api.POST("/api/v1/delivery-routes/{route_id}/assign", { params: { path: { route_id: id }, header }, body }));
 export const takeOff = ({ route_id, stop_id, version }: { route_id: string; stop_id: string; version: number }, header: Key) =>
   ask(api.DELETE("/api/v1/delivery-routes/{route_id}/stops/{stop_id}", { params: { path: { route_id, stop_id }, query: { version }, header } }));
 export const lockRoute = ({ id, ...body }: { id: string; locked: boolean; version: number }, header: Key) =>

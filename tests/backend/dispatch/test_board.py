@@ -117,6 +117,84 @@ def test_no_road_is_never_allowed(day: Day) -> None:
     assert e.value.more["violations"][0]["kind"] == "no_road"
 
 
+def together(day: Day, van: str, *names: str, anyway: bool = False) -> moves.Changed:
+    """Several onto one van, as they are seen now."""
+    routes = {r.id: r.version for r in day.board().routes}
+    wanted = {day.jobs[n]: routes.get(at) if (at := day.of(n).route_id) else None for n in names}
+    to = day.route(van)
+    with day.conn.transaction():
+        return moves.assign(day.conn, day.ctx(), to.id, wanted, version=to.version, anyway=anyway)
+
+
+def test_several_come_onto_a_route_together_from_the_tray_and_from_another_van(day: Day) -> None:
+    for code in ("VAN-1", "VAN-2"):
+        day.van(code)
+    day.job("Kamppi", "14:00", "16:00")
+    for name in ("Kaisa", "Toolo", "Kruunu"):
+        day.job(name, "08:00", "12:00")
+    drafts(day, "VAN-1", "VAN-2")
+    put(day, "Toolo", "VAN-2", 1)
+    put(day, "Kruunu", "VAN-1", 1)
+    done = together(day, "VAN-1", "Kamppi", "Kaisa", "Toolo", "Kruunu")
+    assert set(done.route_ids) == {day.route("VAN-1").id, day.route("VAN-2").id}
+    names = day.names(day.route("VAN-1"))
+    assert sorted(names) == ["Kaisa", "Kamppi", "Kruunu", "Toolo"]
+    assert names[-1] == "Kamppi", "each stands where nobody is late"
+    assert [s.late_s for s in day.route("VAN-1").stops] == [0, 0, 0, 0]
+    assert day.names(day.route("VAN-2")) == []
+    assert {day.of(n).state for n in day.jobs} == {"planned"}
+
+
+def test_together_means_all_or_none_and_each_that_does_not_fit_says_why(day: Day, api: Api) -> None:
+    day.van("VAN-1", kg=100)
+    day.job("Kamppi")
+    day.job("Kaisa", kg=95)
+    day.job("Toolo", kg=500)
+    day.job("Sea", where=IN_THE_SEA)
+    day.job("Kruunu", state="to_review")
+    drafts(day, "VAN-1")
+    api.as_user(day.conn, "dora", ["dispatcher"])
+    route = day.route("VAN-1")
+    body = {"version": route.version, "jobs": [{"job_id": str(i)} for i in day.jobs.values()]}
+    said = call(api, "POST", f"/delivery-routes/{route.id}/assign", body, 422)
+    assert (said["type"], said["field"]) == ("/problems/breaks-a-rule", "jobs")
+    why = {r["customer_name"]: sorted({v["kind"] for v in r["violations"]}) for r in said["refused"]}
+    assert why == {
+        "Kaisa": ["over_capacity"], "Toolo": ["over_capacity"], "Sea": ["no_road"], "Kruunu": ["cannot_leave"]
+    }  # fmt: skip
+    assert day.names(day.route("VAN-1")) == []
+    assert (day.of("Kamppi").state, day.route("VAN-1").version) == ("ready", route.version)
+    body["jobs"] = [{"job_id": str(day.jobs["Kamppi"])}]
+    done = call(api, "POST", f"/delivery-routes/{route.id}/assign", body)
+    assert [s["job"]["customer_name"] for s in done["routes"][0]["stops"]] == ["Kamppi"]
+    for wrong in ([], [{"job_id": "x"}], [{"job_id": str(day.jobs["Kamppi"])}] * 51):
+        call(api, "POST", f"/delivery-routes/{route.id}/assign", {"version": 1, "jobs": wrong}, 422)
+
+
+def test_together_may_make_somebody_late_on_purpose_and_notices_what_others_changed(day: Day) -> None:
+    for code in ("VAN-1", "VAN-2"):
+        day.van(code)
+    day.job("Kamppi", "05:00", "05:30")
+    day.job("Kaisa")
+    drafts(day, "VAN-1", "VAN-2")
+    with pytest.raises(moves.BreaksARule) as e:
+        together(day, "VAN-1", "Kamppi", "Kaisa")
+    ((kamppi),) = e.value.more["refused"]
+    assert [v["allowed_anyway"] for v in kamppi["violations"]] == [True]
+    assert together(day, "VAN-1", "Kamppi", "Kaisa", anyway=True).consequences
+    assert len(day.names(day.route("VAN-1"))) == 2
+    route, seen = day.route("VAN-2"), day.route("VAN-1").version
+    put(day, "Kaisa", "VAN-1", 1, anyway=True)
+    for from_version in (seen, None):
+        with pytest.raises(ChangedMeanwhile), day.conn.transaction():
+            moves.assign(
+                day.conn, day.ctx(), route.id, {day.jobs["Kaisa"]: from_version}, version=route.version, anyway=True
+            )  # fmt: skip
+    day.conn.execute("update delivery_route set state = 'released' where id = %s", [route.id])
+    with pytest.raises(Conflict, match="its stops cannot be changed"):
+        together(day, "VAN-2", "Kaisa")
+
+
 def test_two_dispatchers_move_the_same_stop_at_once_and_one_is_told(day: Day, database_url: str) -> None:
     for code in ("VAN-1", "VAN-2", "VAN-3"):
         day.van(code)

@@ -1,10 +1,10 @@
 // The board on the map: routes, stops, depots, vehicles; and while something is moved, the way it would take.
-import { lazy, Suspense, useMemo, useState } from "react";
+import { lazy, Suspense, useEffect, useMemo, useState } from "react";
 import { ActionIcon, Tooltip } from "@mantine/core";
-import { IconFocusCentered } from "@tabler/icons-react";
+import { IconFocusCentered, IconMarquee2 } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { Board, BoardVehicle } from "@/data/dispatch";
-import { boundsOf, type LonLat } from "@/map/fit";
+import { boundsOf, type Bounds, type LonLat } from "@/map/fit";
 import { DepotLayer } from "@/map/layers/Depots";
 import { PreviewLayer } from "@/map/layers/Preview";
 import { RouteLayer, type RouteLine } from "@/map/layers/Routes";
@@ -17,26 +17,30 @@ import { lookOf } from "@/map/marks";
 import { lookIn, useBoard } from "./context";
 import { numbersOf } from "./lanes";
 import { useMeasures } from "./measures";
-import { isLate, others, placeOf } from "./moves";
+import { isLate, jobOf, others, placeOf } from "./moves";
+import { mayJoin } from "./Selection";
 import { stage, useStage } from "./stage";
 import { piecesOf, whereAt } from "./track";
 import { TrackStrip, useDriven } from "./TrackStrip";
 import classes from "./Dispatch.module.css";
 
 const Pin = lazy(() => import("@/map/layers/Pin"));
+const Area = lazy(() => import("@/map/layers/Area"));
 const PICKABLE = ["stops", "vehicles", "routes", "routes-guessed"];
 const NOBODY = { colour: "--ink-soft", shape: "circle" } as const;
 
 export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly BoardVehicle[] }) {
   const { t } = useTranslation("dispatch");
-  const { looks, day } = useBoard();
+  const { looks, day, mayPlan } = useBoard();
   const { clock } = useMeasures();
   const jobId = useStage((s) => s.jobId);
   const nearId = useStage((s) => s.nearJobId);
   const moving = useStage((s) => s.moving);
   const pin = useStage((s) => s.pin);
   const fitId = useStage((s) => s.fitId);
+  const picked = useStage((s) => s.picked);
   const [all, setAll] = useState(0);
+  const [boxing, setBoxing] = useState(false);
   // What stands out is what was chosen, not what is only passed over while dragging.
   const shown = fitId !== null && board.routes.some((route) => route.id === fitId) ? fitId : null;
 
@@ -95,7 +99,7 @@ export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly
     }
     return marks;
   }, [board.routes, board.trays, looks, shown]);
-  const lights = useMemo(() => stops.filter((stop) => stop.id === lit).map((stop) => ({ ...stop, selected: true, faint: false })), [stops, lit]);
+  const lights = useMemo(() => stops.filter((stop) => stop.id === lit || picked.includes(stop.id)).map((stop) => ({ ...stop, selected: true, faint: false })), [stops, lit, picked]);
   const moved = useMemo(() => vehicles.map((one): VehicleMark => ({ ...one, look: lookIn(looks, one.code) })), [vehicles, looks]);
 
   const preview = useMemo(() => {
@@ -125,6 +129,22 @@ export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly
     if (route) stage.select(route.id, null);
   };
 
+  useEffect(() => {
+    if (!boxing) return;
+    const onKey = (event: KeyboardEvent) => {
+      if (event.key === "Escape") setBoxing(false);
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [boxing]);
+  const choose = ([west, south, east, north]: Bounds) => {
+    setBoxing(false);
+    stage.pick(stops.flatMap(({ id, lon, lat }) => {
+      const job = lon >= west && lon <= east && lat >= south && lat <= north ? jobOf(board, id) : null;
+      return job && mayJoin(board, job) ? [job.id] : [];
+    }));
+  };
+
   return (
     <div className={classes.map}>
       <div className={classes.ground}>
@@ -136,7 +156,7 @@ export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly
           onPick={pin ? undefined : pick}
           onHover={(found) => stage.near(found?.layer === "stops" ? found.id : null)}
           onPress={pin ? (at) => stage.become({ pin: { ...pin, at } }) : undefined}
-          crosshair={pin !== null}
+          crosshair={pin !== null || boxing}
         >
           <RouteLayer routes={lines} />
           <TrackLayer pieces={pieces} />
@@ -146,17 +166,31 @@ export function BoardMap({ board, vehicles }: { board: Board; vehicles: readonly
           <VehicleLayer vehicles={moved} />
           <TrackMarkLayer mark={mark} />
           <PreviewLayer line={preview?.line ?? NO_LINE} at={preview?.at ?? null} />
+          {mayPlan && (
+            <Suspense>
+              <Area on={boxing} onArea={choose} />
+            </Suspense>
+          )}
           {pin?.at && (
             <Suspense>
               <Pin at={pin.at} onMove={(at) => stage.become({ pin: { ...pin, at } })} />
             </Suspense>
           )}
         </MapFrame>
-        <Tooltip label={t("show_all")} position="left">
-          <ActionIcon className={classes.showAll} variant="default" size="lg" aria-label={t("show_all")} onClick={() => (stage.select(null, null), setAll((n) => n + 1))}>
-            <IconFocusCentered size={17} stroke={1.7} />
-          </ActionIcon>
-        </Tooltip>
+        <div className={classes.mapTools}>
+          <Tooltip label={t("show_all")} position="left">
+            <ActionIcon variant="default" size="lg" aria-label={t("show_all")} onClick={() => (stage.select(null, null), setAll((n) => n + 1))}>
+              <IconFocusCentered size={17} stroke={1.7} />
+            </ActionIcon>
+          </Tooltip>
+          {mayPlan && (
+            <Tooltip label={t("selection.how")} position="left">
+              <ActionIcon variant={boxing ? "filled" : "default"} size="lg" aria-label={t("selection.how")} aria-pressed={boxing} onClick={() => setBoxing(!boxing)}>
+                <IconMarquee2 size={17} stroke={1.7} />
+              </ActionIcon>
+            </Tooltip>
+          )}
+        </div>
       </div>
       {left && <TrackStrip route={left} driven={driven} at={at} onChoose={(at) => setAsked({ routeId: left.id, at })} />}
     </div>

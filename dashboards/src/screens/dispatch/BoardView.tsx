@@ -15,6 +15,7 @@ import { timesOf } from "./lanes";
 import { jobOf, nearest, others, positionAt } from "./moves";
 import { RoutePanel } from "./RoutePanel";
 import { RoutesList } from "./RoutesList";
+import { SelectionBar } from "./Selection";
 import { SlotCard } from "./SlotWords";
 import { stage, useStage } from "./stage";
 import { Timeline } from "./Timeline";
@@ -74,6 +75,7 @@ export function BoardView({ board, vehicles, day, shown, fixed }: { board: Board
         <DragOverlay dropAnimation={null} className={classes.overlay} modifiers={AT_POINTER}>
           <InHand />
         </DragOverlay>
+        {mayPlan && <SelectionBar board={board} />}
         <MoveBar moves={moves} verdict={verdict} routes={board.routes} />
       </DndContext>
     </BoardContext>

@@ -69,6 +69,7 @@ const TrayJob = memo(function TrayJob({ job, tray }: { job: Job; tray: Tray }) {
   const { clock, kg, zone } = useMeasures();
   const chosen = useStage((s) => s.jobId === job.id);
   const near = useStage((s) => s.nearJobId === job.id);
+  const picked = useStage((s) => s.picked.includes(job.id));
   const movable = mayPlan && tray !== "review" && job.lat !== null;
   const key = `dispatch:reason.${job.reason ?? ""}`;
   const reason = tray === "review" ? t("reason.unknown_address") : !job.reason ? t("reason.not_tried") : i18n.exists(key) ? t(key as "dispatch:reason.too_heavy") : job.reason.replaceAll("_", " ");
@@ -88,7 +89,7 @@ const TrayJob = memo(function TrayJob({ job, tray }: { job: Job; tray: Tray }) {
     }
   };
   return (
-    <li ref={item} className={classes.trayJob} data-chosen={chosen || undefined} data-near={near || undefined}>
+    <li ref={item} className={classes.trayJob} data-chosen={chosen || undefined} data-near={near || undefined} data-picked={picked || undefined}>
       <div
         className={classes.trayLine}
         role="button"
@@ -96,7 +97,7 @@ const TrayJob = memo(function TrayJob({ job, tray }: { job: Job; tray: Tray }) {
         aria-expanded={chosen}
         data-job={job.id}
         data-movable={movable ? job.id : undefined}
-        onClick={() => stage.select(stage.get().routeId, chosen ? null : job.id)}
+        onClick={(event) => (event.shiftKey && movable ? stage.pickAlso(job.id) : stage.select(stage.get().routeId, chosen ? null : job.id))}
         onPointerEnter={() => stage.near(job.id)}
         onPointerLeave={() => stage.near(null)}
         onKeyDown={onKey}

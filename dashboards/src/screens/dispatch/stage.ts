@@ -26,9 +26,11 @@ export interface Stage {
   moving: Moving | null;
   /** A job whose place is being pinned on the map, and where the pin stands. */
   pin: { job: Job; at: [number, number] | null } | null;
+  /** Jobs chosen together, to come onto one van. */
+  picked: readonly string[];
 }
 
-const EMPTY: Stage = { routeId: null, fitId: null, jobId: null, nearJobId: null, moving: null, pin: null };
+const EMPTY: Stage = { routeId: null, fitId: null, jobId: null, nearJobId: null, moving: null, pin: null, picked: [] };
 
 let current: Stage = EMPTY;
 const listeners = new Set<() => void>();
@@ -56,6 +58,14 @@ export const stage = {
   /** Under the pointer; while something is in hand, that is what counts. */
   near(jobId: string | null): void {
     if (!current.moving) become({ nearJobId: jobId });
+  },
+  pick(jobIds: readonly string[]): void {
+    if (jobIds.length > 0 || current.picked.length > 0) become({ picked: jobIds });
+  },
+  /** One more, or one less. */
+  pickAlso(jobId: string): void {
+    const { picked } = current;
+    become({ picked: picked.includes(jobId) ? picked.filter((one) => one !== jobId) : [...picked, jobId] });
   },
   reset(): void {
     become(EMPTY);
