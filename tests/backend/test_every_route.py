@@ -144,6 +144,7 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "POST /pick-tasks/{task_id}/zero-check": {"left": "0"},
     "POST /delivery-jobs/{delivery_job_id}/pin": {"version": 1, "lat": 60.0, "lon": 24.0},
     "POST /delivery-routes/{route_id}/stops": {"job_id": str(uuid4()), "position": 1, "version": 1},
+    "POST /delivery-routes/{route_id}/assign": {"jobs": [{"job_id": str(uuid4())}], "version": 1},
     "POST /delivery-routes/{route_id}/lock": {"locked": True, "version": 1},
     "POST /delivery-stops/{stop_id}/lock": {"locked": True},
     "POST /delivery-stops/{stop_id}/fail": {"outcome": "refused", "reason": "wrong colour"},
