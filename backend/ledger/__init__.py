@@ -9,6 +9,7 @@ goes through `post_observed`. Other slices call these functions and never touch 
 from backend.ledger.places import virtual_place
 from backend.ledger.plates import lock_plates, stand_plate
 from backend.ledger.post import (
+    WHOSE,
     Move,
     NotEnoughStock,
     Observed,
@@ -42,6 +43,7 @@ from backend.ledger.verify import Mismatch, verify
 
 __all__ = [
     "PICKABLE_KINDS",
+    "WHOSE",
     "BalanceRow",
     "Mismatch",
     "Move",

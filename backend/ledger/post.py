@@ -35,6 +35,9 @@ from backend.live.announce import announce
 
 ZERO = Decimal(0)
 
+WHOSE = ("order_id", "purchase_ref", "partner_id")
+"""What `evidence` may name for the ERP: our sales order, the purchase there, our partner. Else the cause tells."""
+
 
 @dataclass(frozen=True)
 class Spot:
@@ -290,7 +293,7 @@ def reverse(
     with conn.cursor(row_factory=class_row(_MovementRow)) as cur:
         m = cur.execute(
             """select item_id, quantity, from_place_id, from_license_plate_id, from_status, to_place_id, to_license_plate_id,
-                      to_status, lot_id, serial, owner_id, cause_kind, cause_id, reverses_id,
+                      to_status, lot_id, serial, owner_id, cause_kind, cause_id, reverses_id, evidence,
                       cause_kind in ('shipment', 'delivery', 'delivery_return') and exists (
                           select 1 from place where id in (from_place_id, to_place_id) and kind = 'in_transit') as is_of_a_delivery
                from movement where site_id = %s and id = %s""",
@@ -307,7 +310,7 @@ def reverse(
     back = Move(
         m.item_id, m.quantity, Spot(m.to_place_id, m.to_license_plate_id, m.to_status),
         Spot(m.from_place_id, m.from_license_plate_id, m.from_status), reason, m.cause_kind, m.cause_id,
-        m.lot_id, m.serial, m.owner_id, reverses_id=movement_id,
+        m.lot_id, m.serial, m.owner_id, reverses_id=movement_id, evidence={k: v for k, v in m.evidence.items() if k in WHOSE},
     )  # fmt: skip
     if promised_to is not None:
         held = next(
@@ -471,4 +474,5 @@ class _MovementRow:
     cause_kind: str
     cause_id: UUID | None
     reverses_id: UUID | None
+    evidence: dict[str, Any]
     is_of_a_delivery: bool

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from backend import ledger
 from backend.ids import new_id
 from backend.integration.erp import orders, reconcile
 from backend.integration.erp.connect import connect
@@ -64,6 +65,31 @@ def test_a_day_of_work_ends_with_the_same_stock_on_both_sides(
     a_day_of_work(site)
     assert send_all(site.conn, erp).posted == 12
     assert site.states() == {"posted": 12}
+    assert books.differ() == {}
+
+
+def test_what_is_taken_back_after_it_was_posted_leaves_no_drift(
+    erp: TrytonConnector, site: Site, books: Books
+) -> None:
+    """A shipment and returns, out of quarantine, too: whose they are is the original's."""
+    site.receive("GRC-CHOC-90", 10)
+    site.ship("GRC-CHOC-90", 5)
+    wrong = site.ship("GRC-CHOC-90", 1)
+    customer = str(site.partners["C-WEB"])
+    back = [
+        site.move("GRC-CHOC-90", 2, "CUSTOMER", place, cause="return", cause_id=new_id(), partner_id=customer)
+        for place in ("Q-01", "A-01")
+    ]
+    send_all(site.conn, erp)
+    for movement in (wrong, *back):
+        with site.conn.transaction():
+            ledger.reverse(site.conn, site.ctx(), movement, "scanned by mistake")
+    send_all(site.conn, erp)
+    print(
+        "PARKED",
+        site.conn.execute("select kind, problem, words from posting where state='parked'").fetchall(),
+    )
+    assert site.states() == {"posted": 8}
     assert books.differ() == {}
 
 

@@ -25,10 +25,6 @@ class Fulfils:
 NOTHING = Fulfils()
 
 
-NAMED = ("order_id", "purchase_ref", "partner_id")
-"""What `evidence` of a movement may name: our sales order, the purchase there, our partner. Else the cause tells."""
-
-
 def fulfils(
     conn: Conn,
     site_id: UUID,
@@ -41,10 +37,15 @@ def fulfils(
         case Kind.RECEIPT:
             return _receipt(conn, site_id, cause_id, item_id, evidence)
         case Kind.SHIPMENT:
-            return _shipment(conn, site_id, evidence)
+            return _shipment(conn, site_id, cause_id, evidence)
         case Kind.CUSTOMER_RETURN:
             return Fulfils(
-                partner=_partner_key(conn, evidence.get("partner_id") or _returned_by(conn, cause_id))
+                partner=_partner_key(
+                    conn,
+                    evidence.get("partner_id")
+                    or _returned_by(conn, cause_id)
+                    or _ordered_by(conn, site_id, evidence.get("order_id")),
+                )
             )
         case Kind.SUPPLIER_RETURN:
             return Fulfils(
@@ -84,10 +85,11 @@ def _receipt(
     )
 
 
-def _shipment(conn: Conn, site_id: UUID, evidence: Mapping[str, object]) -> Fulfils:
+def _shipment(conn: Conn, site_id: UUID, cause_id: UUID | None, evidence: Mapping[str, object]) -> Fulfils:
+    """A return that is taken back is a shipment, too."""
     from backend import orders
 
-    order_id, customer = evidence.get("order_id"), evidence.get("partner_id")
+    order_id, customer = evidence.get("order_id"), evidence.get("partner_id") or _returned_by(conn, cause_id)
     if order_id is None:
         return Fulfils(partner=_partner_key(conn, customer))
     try:
@@ -101,6 +103,15 @@ def _shipment(conn: Conn, site_id: UUID, evidence: Mapping[str, object]) -> Fulf
 
 def _returned_by(conn: Conn, return_id: UUID | None) -> object:
     row = conn.execute("select customer_id from customer_return where id = %s", [return_id]).fetchone()
+    return row[0] if row else None
+
+
+def _ordered_by(conn: Conn, site_id: UUID, order_id: object) -> object:
+    """A shipment that is taken back is a return, too."""
+    row = conn.execute(
+        "select customer_id from sales_order where site_id = %s and id::text = %s",
+        [site_id, order_id and str(order_id)],
+    ).fetchone()
     return row[0] if row else None
 
 

@@ -16,9 +16,10 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
+from backend import ledger
 from backend.db import Conn
 from backend.ids import new_id
-from backend.integration.erp.causes import NAMED, Fulfils, fulfils
+from backend.integration.erp.causes import Fulfils, fulfils
 from backend.integration.erp.connector import Document, ErpError, ErpRefused, Kind, Line, Posted
 from backend.live.announce import announce
 
@@ -131,7 +132,13 @@ def _candidates(conn: Conn, look_at: int) -> list[tuple[_Candidate, Fulfils]]:
     for row in rows:
         evidence = row.evidence | ({"partner_id": row.partner_id} if row.partner_id else {})
         of_item = None if row.kind == Kind.SHIPMENT else row.item_id
-        key = (row.site_id, row.kind, row.cause_id, of_item, *(str(evidence.get(name)) for name in NAMED))
+        key = (
+            row.site_id,
+            row.kind,
+            row.cause_id,
+            of_item,
+            *(str(evidence.get(name)) for name in ledger.WHOSE),
+        )
         if key not in known:
             known[key] = fulfils(conn, row.site_id, Kind(row.kind), row.cause_id, row.item_id, evidence)
         found.append((row, known[key]))
