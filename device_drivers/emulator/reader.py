@@ -285,6 +285,9 @@ class EmulatedReader:
             answer.version = request.version if request.version <= self._protocol_version else 1
             self._send(client, answer)
         if request.name == "CLOSE_CONNECTION":
+            with self._lock:
+                if self._client is client:
+                    self._client = None  # who hears us hang up may come again
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
 
