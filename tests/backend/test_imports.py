@@ -342,6 +342,14 @@ def test_totes_come_from_a_file_and_stay_as_they_are_when_it_comes_again(
     assert conn.execute(made.encode()).fetchall() == totes
 
 
+def test_a_code_that_no_text_can_have_keeps_the_totes_of_its_file_out(
+    conn: Conn, warehouse: Warehouse
+) -> None:
+    refused = load(conn, warehouse, "license-plates", "code\nTOTE-1\nTO\0TE\nA-01-1\ntea-250\n")
+    assert wrong(refused) == [(3, "code"), (4, "code"), (5, "code")]
+    assert count(conn, "license_plate") == 0
+
+
 def test_every_column_is_documented(api: Api) -> None:
     kinds = {k["kind"]: k for k in api.get("/api/v1/imports/kinds").json()["items"]}
     assert (

@@ -217,6 +217,12 @@ def test_totes_are_made_many_at_once_each_with_a_label_that_is_its_code(
         ({"code": "TOTE-1", "count": 3}, 409, "code"),  # TOTE-3 is there
         ({"code": "TOTE", "count": 2}, 422, "code"),
         ({"code": "364123450000000014"}, 422, "code"),
+        (
+            {"code": "TEA-249", "count": 2},
+            409,
+            "code",
+        ),  # TEA-250 is an item, and a plate's code is looked for first
+        ({"code": "a-01-1"}, 409, "code"),
         ({"place": "NOWHERE"}, 422, "place"),
         ({"place": "AMBIENT"}, 422, "place"),
         ({"count": 0}, 422, "count"),

@@ -24,13 +24,6 @@ COLUMNS = (
 def import_rows(work: Importing, rows: Sequence[Row]) -> None:
     site = work.ctx.site_id
     places = work.ids("select code, id from place where site_id = %s", site)
-    present: dict[str, str] = {
-        r[0]: r[1]
-        for r in work.conn.execute(
-            "select code, kind from license_plate where site_id = %s and code = any(%s)",
-            [site, [row.cells.get("code", "") for row in rows]],
-        ).fetchall()
-    }
     seen: dict[str, int] = {}
     for row in rows:
         code, place = row.code("code", required=True), row.code("place")
@@ -43,13 +36,16 @@ def import_rows(work: Importing, rows: Sequence[Row]) -> None:
             continue
         seen[code] = row.number
         place_id = places[place] if place else None
-        work.write(row, partial(_write, work, code, kind, place_id, present.get(code)), {"place_id": "place"})
+        work.write(row, partial(_write, work, code, kind, place_id), {"place_id": "place"})
 
 
-def _write(work: Importing, code: str, kind: str, place_id: UUID | None, present: str | None) -> bool | None:
+def _write(work: Importing, code: str, kind: str, place_id: UUID | None) -> bool | None:
+    present = work.conn.execute(
+        "select kind from license_plate where site_id = %s and code = %s", [work.ctx.site_id, code]
+    ).fetchone()
     if present is None:
         create_plate(work.conn, work.ctx, NewPlate(kind, code, place_id))
         return True
-    if present != kind:
-        raise Conflict(f"{code} is there as {present}; that cannot be changed.", field="kind")
+    if present[0] != kind:
+        raise Conflict(f"{code} is there as {present[0]}; that cannot be changed.", field="kind")
     return None

@@ -66,8 +66,14 @@ def create_plates(
 
 
 def create_plate(conn: Conn, ctx: Context, new: NewPlate) -> UUID:
-    """Raises Invalid, Unknown, Conflict (code in use), NotEnoughStock."""
+    """Raises Invalid, Unknown, Conflict (code of another plate, a place or an item), NotEnoughStock."""
     code = check_plate_code(new.code) if new.code else new_sscc(conn, ctx.site_id)
+    if conn.execute(
+        """select 1 from place where site_id = %s and upper(code) = upper(%s)
+           union all select 1 from item where upper(sku) = upper(%s)""",
+        [ctx.site_id, code, code],
+    ).fetchone():
+        raise Conflict(f"{code} is a place or an item already; a scan would mix them up.", field="code")
     if new.place_id is not None:
         place = conn.execute(
             "select holds_stock and is_physical from place where id = %s and site_id = %s",
