@@ -15,7 +15,7 @@ from backend.dispatch.on_the_road import (
 )
 from backend.dispatch.packed import on_order_cancelled, on_order_packed
 from backend.dispatch.positions import on_position
-from backend.dispatch.proof import not_with_customer
+from backend.dispatch.proof import not_with_customer, route_with_serial
 
 __all__ = [
     "delivered_by_van",
@@ -28,5 +28,6 @@ __all__ = [
     "refuse_other_than_its_route",
     "refuse_unable",
     "refuse_unreleased",
+    "route_with_serial",
     "verify",
 ]

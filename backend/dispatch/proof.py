@@ -482,6 +482,16 @@ def not_with_customer(conn: Conn, site_id: UUID, order_id: UUID) -> dict[UUID, D
     return {r[0]: r[1] for r in rows if r[1] > 0}
 
 
+def route_with_serial(conn: Conn, item_id: UUID, serial: str) -> str | None:
+    """The number of the route whose vehicle has it aboard; a serial exists once, over all sites."""
+    row = conn.execute(
+        """select r.number from aboard a join delivery_route r on r.site_id = a.site_id and r.id = a.route_id
+           where a.item_id = %s and a.serial = %s and a.quantity > 0""",
+        [item_id, serial],
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 @dataclass(frozen=True)
 class ProofLine:
     proof_id: UUID

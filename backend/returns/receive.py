@@ -163,7 +163,7 @@ def returnable(conn: Conn, site_id: UUID, order_id: UUID | None, line: ReturnLin
     Without an order, a serial tells the one that it left with. Raises as `receive_return` does."""
     shipped = None if order_id is None else _shipped(conn, site_id, orders.order(conn, site_id, order_id))
     what = _what(conn, site_id, shipped, line, "")
-    _refuse_in_stock(conn, what, "")
+    _refuse_still_ours(conn, what, "")
     if shipped is not None:
         left = shipped.left[what.item_id]
         _take_from(conn, site_id, shipped, what, "")
@@ -181,7 +181,7 @@ def _check(
     found = [(line, _what(conn, ctx.site_id, shipped, line, at), at) for line, at in lines]
     ledger.lock_serials(conn, [(what.item_id, what.serial) for _, what, _ in found if what.serial])
     for _, what, at in found:
-        _refuse_in_stock(conn, what, at)
+        _refuse_still_ours(conn, what, at)
     checked = []
     for line, what, at in found:
         status = line.status or ("available" if line.grade == "as_new" else "quarantine")
@@ -265,11 +265,17 @@ def _what(conn: Conn, site_id: UUID, shipped: _Shipped | None, line: ReturnLine,
                 found.serial or serial,
             )
     row = conn.execute(
-        "select sku, name, base_unit, tracking, has_expiry from item where id = %s", [item_id]
+        "select sku, name, base_unit, tracking, has_expiry, quantity_decimals from item where id = %s",
+        [item_id],
     ).fetchone()
     if item_id is None or row is None:
         raise Unknown("There is no such item.", field=f"{at}item_id")
-    sku, name, unit, tracking, has_expiry = row
+    sku, name, unit, tracking, has_expiry, decimals = row
+    if units != round(units, decimals):
+        finest = Decimal(1).scaleb(-decimals)
+        raise Invalid(
+            f"{sku} is counted in steps of {finest} {unit}; {units} is finer.", field=f"{at}quantity"
+        )
     if shipped is not None and item_id not in shipped.left:
         skus = {x.item_id: x.sku for x in shipped.order.lines}
         raise MoreThanShipped(
@@ -302,10 +308,17 @@ def _what(conn: Conn, site_id: UUID, shipped: _Shipped | None, line: ReturnLine,
     return What(item_id, sku, name, unit, units, lot, expires_on, serial)
 
 
-def _refuse_in_stock(conn: Conn, what: What, at: str) -> None:
-    if what.serial is not None and ledger.serial_in_stock(conn, what.item_id, what.serial) is not None:
+def _refuse_still_ours(conn: Conn, what: What, at: str) -> None:
+    if what.serial is None:
+        return
+    if ledger.serial_in_stock(conn, what.item_id, what.serial) is not None:
         raise Conflict(
             f"{what.sku} serial {what.serial} is in stock; it cannot come back.", field=f"{at}serial"
+        )
+    route = dispatch.route_with_serial(conn, what.item_id, what.serial)
+    if route is not None:
+        raise Conflict(
+            f"{what.sku} serial {what.serial} is aboard a vehicle; unload it on {route}.", field=f"{at}serial"
         )
 
 

@@ -157,7 +157,7 @@ def test_the_same_key_twice_is_one_return(api: Api, conn: Conn, warehouse: Wareh
     [
         ({"reason": "x", "grade": "as_new"}, 422, "lines.0.item_id"),
         (tea("0"), 422, "lines.0.quantity"),
-        (tea("1.5"), 422, "quantity"),
+        (tea("1.5"), 422, "lines.0.quantity"),
         (tea(grade="mint"), 422, "lines.0.grade"),
         (tea(reason=""), 422, "lines.0.reason"),
         (tea(code="A-01-1"), 422, "lines.0.code"),
@@ -298,6 +298,8 @@ def test_what_can_come_back_is_seen_before_anything_is_booked(
     assert (wrong.status_code, wrong.json()["expected"], wrong.json()["seen"]) == (
         409, [{"sku": "DRILL-X", "quantity": "2"}], "TEA-250",
     )  # fmt: skip
+    finer = looked_at(api, EACH["TEA-250"], quantity="1.5")
+    assert (finer.status_code, finer.json()["field"]) == (422, "quantity")
     unknown = looked_at(api, "S2")
     assert (unknown.status_code, unknown.json()["field"]) == (404, "code")
     assert conn.execute("select count(*) from movement").fetchone() == (0,)

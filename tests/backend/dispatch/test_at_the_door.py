@@ -453,6 +453,32 @@ def test_a_customer_gives_back_what_they_took_and_no_more(conn: Conn, warehouse:
     books_are_right(conn)
 
 
+@pytest.mark.parametrize("with_order", [True, False])
+def test_a_serial_still_aboard_comes_back_by_unloading_and_not_as_a_return(
+    conn: Conn, warehouse: Warehouse, with_order: bool
+) -> None:
+    for serial in ("D-1", "D-2"):
+        put_stock(conn, warehouse, "DRILL-X", "A-01-1", "1", serial=serial)
+    d = drive(conn, warehouse, Customer("Rauta", cartons=2, sku="DRILL-X", each="1")).leave()
+    taken, refused = d.sscc("Rauta"), d.sscc("Rauta", 1)
+    d.deliver("Rauta", HandedOver(taken), HandedOver(refused, "none", reason="wet"))
+
+    def give_back(sscc: str) -> None:
+        (content,) = next(c for c in d.cartons["Rauta"] if c.sscc == sscc).contents
+        line = returns.ReturnLine("hums", "opened", item_id=content.item_id, serial=content.serial)
+        order_id = d.orders["Rauta"].id if with_order else None
+        with conn.transaction():
+            returns.receive_return(conn, warehouse.ctx(), returns.NewReturn((line,), order_id=order_id))
+
+    with pytest.raises(Conflict, match=f"aboard a vehicle; unload it on {d.route().number}"):
+        give_back(refused)
+    give_back(taken)
+    d.unload(refused)
+    with pytest.raises(Conflict, match="in stock"):
+        give_back(refused)
+    books_are_right(conn)
+
+
 def test_what_is_aboard_is_not_corrected_away(conn: Conn, warehouse: Warehouse) -> None:
     stocked(conn, warehouse)
     d = drive(conn, warehouse, Customer("Kahvila")).leave()
