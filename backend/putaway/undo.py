@@ -17,32 +17,39 @@ from backend.transfers.undo import put_back_on
 
 
 def undo_confirm(conn: Conn, ctx: Context, undo: dict[str, Any]) -> None:
-    """Raises Conflict where the goods were moved on, taken from or promised since."""
+    """Raises Conflict where the goods were moved on, taken from or promised since.
+
+    Of loose goods, what came back is to be put away besides what still is: more may have come, or been taken back, since."""
     task_id = UUID(undo["task_id"])
     row = conn.execute(
-        "select license_plate_id, from_place_id from putaway_task where site_id = %s and id = %s for update",
+        """select license_plate_id, from_place_id, case when state in ('open', 'claimed') then quantity else 0 end
+           from putaway_task where site_id = %s and id = %s for update""",
         [ctx.site_id, task_id],
     ).fetchone()
     assert row is not None
-    plate_id, from_place_id = row
+    plate_id, from_place_id, waits = row
     if plate_id is None:
-        _loose_back(conn, ctx, undo)
+        quantity = waits + _loose_back(conn, ctx, undo)
     else:
         _plate_back(conn, ctx, undo, plate_id, from_place_id)
+        quantity = Decimal(undo["quantity"])
     conn.execute(
         """update putaway_task set state = 'claimed', claimed_by = %s, claimed_at = coalesce(claimed_at, %s), quantity = %s,
                   place_id = null, overridden = false, done_by = null, done_at = null where id = %s""",
-        [ctx.actor, ctx.now, Decimal(undo["quantity"]), task_id],
+        [ctx.actor, ctx.now, quantity, task_id],
     )
     announce(conn, ctx.site_id, "tasks", task_id)
 
 
-def _loose_back(conn: Conn, ctx: Context, undo: dict[str, Any]) -> None:
+def _loose_back(conn: Conn, ctx: Context, undo: dict[str, Any]) -> Decimal:
+    """How much stands there to be put away again."""
+    back = Decimal(0)
     try:
         for movement_id in reversed(undo["movement_ids"]):
-            ledger.reverse(conn, ctx, UUID(movement_id), "undone by the worker")
+            back += ledger.reverse(conn, ctx, UUID(movement_id), "undone by the worker").quantity
     except ledger.NotEnoughStock as e:
         raise Conflict(f"The goods were taken or promised to an order since. {e.detail}") from e
+    return back
 
 
 def _plate_back(conn: Conn, ctx: Context, undo: dict[str, Any], plate_id: UUID, from_place_id: UUID) -> None:

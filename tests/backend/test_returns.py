@@ -368,6 +368,23 @@ def test_a_line_whose_putaway_is_done_is_not_taken_from_what_else_stands_there(
     assert stock(conn, warehouse, "DOCK-1") == {"TEA-250": 5}
 
 
+def test_a_part_put_away_and_undone_is_a_task_of_what_stands_there(
+    api: Api, conn: Conn, warehouse: Warehouse
+) -> None:
+    begun = give_back(api.as_user(conn, "wendy", ["worker"]), [tea("2")])
+    add(api, begun, tea("3"))
+    api.as_user(conn, "paul", ["worker"])
+    (task,) = api.get("/api/v1/putaway-tasks").json()["items"]
+    part = {"place": "A-01-1", "quantity": "2", "override": True}
+    assert api.post(f"/api/v1/putaway-tasks/{task['id']}/confirm", json=part).status_code == 200
+    assert api.as_user(conn, "wendy", ["worker"]).post("/api/v1/undo").status_code == 200
+    assert api.get("/api/v1/putaway-tasks").json()["items"] == []
+    assert api.as_user(conn, "paul", ["worker"]).post("/api/v1/undo").status_code == 200
+    (task,) = api.get("/api/v1/putaway-tasks").json()["items"]
+    assert (task["quantity"], stock(conn, warehouse, "DOCK-1")) == ("2", {"TEA-250": 2})
+    assert ledger.verify(conn) == []
+
+
 # --- to the ERP -------------------------------------------------------------------------------------------
 
 

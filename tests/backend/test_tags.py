@@ -206,6 +206,8 @@ def test_totes_are_made_many_at_once_each_with_a_label_that_is_its_code(
     zpl = api.get(f"/api/v1/labels/{label['id']}/zpl").text
     assert (label["title"], zpl.count("^FDTOTE-10^FS")) == ("tote TOTE-10", 2)  # to read and as a barcode
     assert "^BCN,150,N,N,N,A^FH^FDTOTE-10^FS" in zpl
+    counted = api.post("/api/v1/license-plates/series", json={"code": "T9", "count": 2}).json()["plates"]
+    assert [p["code"] for p in counted] == ["T9", "T10"]  # the screen says: from the first to the last
     unnamed = api.post("/api/v1/license-plates/series", json={"kind": "tote", "count": 2}).json()
     assert unnamed["labels"] == "none"
     assert all(is_valid_sscc(p["code"]) for p in unnamed["plates"])

@@ -356,7 +356,7 @@ def create_license_plates(body: NewLicensePlates, conn: Db, ctx: Ctx) -> License
     waits = conn.execute(
         "select 1 from label where id = any(%s) and state = 'no_printer'", [labels]
     ).fetchone()
-    rows = _rows(conn, f"{_PLATE} where lp.id = any(%s) order by lp.code", [ids])
+    rows = _rows(conn, f"{_PLATE} where lp.id = any(%s) order by array_position(%s, lp.id)", [ids, ids])
     return LicensePlatesMade(
         plates=[LicensePlateOut(**r) for r in rows],
         labels="none" if not labels else "no_printer" if waits else "waiting",
