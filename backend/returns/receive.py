@@ -14,7 +14,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from backend import dispatch, ledger, orders
-from backend.catalog import UnknownCode, lot_of, resolve_code
+from backend.catalog import LotExpiryDiffers, UnknownCode, lot_of, resolve_code
 from backend.context import Context
 from backend.db import Conn
 from backend.errors import Conflict, Invalid, NotFound, Unknown
@@ -289,14 +289,19 @@ def _what(conn: Conn, site_id: UUID, shipped: _Shipped | None, line: ReturnLine,
     if tracking == "lot":
         if not lot:
             raise Invalid(f"{sku} is kept by lot; say which lot came back.", field=f"{at}lot", ask=["lot"])
-        if has_expiry and expires_on is None:
-            known = conn.execute(
-                "select expires_on from lot where item_id = %s and code = %s", [item_id, lot]
-            ).fetchone()
-            if known is None or known[0] is None:
-                raise Invalid(
-                    f"When does lot {lot} of {sku} expire?", field=f"{at}expires_on", ask=["expires_on"]
-                )
+        row = conn.execute(
+            "select expires_on from lot where item_id = %s and code = %s", [item_id, lot]
+        ).fetchone()
+        known = row[0] if row else None
+        if has_expiry and expires_on is None and known is None:
+            raise Invalid(
+                f"When does lot {lot} of {sku} expire?", field=f"{at}expires_on", ask=["expires_on"]
+            )
+        if None not in (known, expires_on) and known != expires_on:
+            raise LotExpiryDiffers(
+                f"Lot {lot} expires on {known}, not on {expires_on}. Check the label.",
+                field=f"{at}expires_on",
+            )
     if tracking != "serial":
         return What(item_id, sku, name, unit, units, lot, expires_on, None)
     if not serial:

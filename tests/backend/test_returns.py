@@ -294,6 +294,12 @@ def test_what_can_come_back_is_seen_before_anything_is_booked(
     assert (asked.status_code, asked.json()["ask"]) == (422, ["serial"])
     assert looked_at(api, EACH["MILK-1L"]).json()["ask"] == ["lot"]
     assert looked_at(api, EACH["MILK-1L"], lot="L1").json()["ask"] == ["expires_on"]
+    conn.execute(
+        "insert into lot (id, item_id, code, expires_on) values (%s, %s, 'L2', '2030-01-01')",
+        [new_id(), warehouse.items["MILK-1L"]],
+    )
+    other_day = looked_at(api, EACH["MILK-1L"], lot="L2", expires_on="2030-01-02")
+    assert (other_day.status_code, other_day.json()["field"]) == (409, "expires_on")
     wrong = looked_at(api, EACH["TEA-250"], order_id=str(order))
     assert (wrong.status_code, wrong.json()["expected"], wrong.json()["seen"]) == (
         409, [{"sku": "DRILL-X", "quantity": "2"}], "TEA-250",
@@ -303,7 +309,7 @@ def test_what_can_come_back_is_seen_before_anything_is_booked(
     unknown = looked_at(api, "S2")
     assert (unknown.status_code, unknown.json()["field"]) == (404, "code")
     assert conn.execute("select count(*) from movement").fetchone() == (0,)
-    assert conn.execute("select count(*) from lot").fetchone() == (0,)
+    assert conn.execute("select code from lot").fetchall() == [("L2",)]
 
 
 # --- taken back -------------------------------------------------------------------------------------------
