@@ -181,7 +181,7 @@ _WAY_BACK = {
     "pack": "take the goods out of the carton.",
     "load": "unload the carton.",
     "shipment": "register a return when the goods come back.",
-    "return": "post an adjustment.",
+    "return": "take its line back on the page of the return.",
 }
 """Causes whose documents count what was moved: a bare correction would leave document and stock apart."""
 

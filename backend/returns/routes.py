@@ -18,7 +18,7 @@ from backend.errors import NotFound, Unknown
 from backend.handheld import Step, record_step
 from backend.paging import Cursor, Limit, Page, page_of, uuid_cursor
 from backend.returns.receive import NewReturn, ReturnLine, add_line, receive_return, returnable, takes_lines
-from backend.returns.undo import undo_of
+from backend.returns.undo import take_back, undo_of
 
 router = api.router(tags=["returns"])
 
@@ -167,6 +167,22 @@ def add_return_line(return_id: UUID, body: NewReturnLine, conn: Db, ctx: Ctx) ->
     """One scan more, with the same checks as the first. It stands last in the answer."""
     line_id = add_line(conn, ctx, return_id, ReturnLine(**dict(body)))
     return _shown(conn, ctx, return_id, line_id)
+
+
+class TakeBack(BaseModel):
+    reason: Text
+
+
+@router.post(
+    "/returns/{return_id}/lines/{line_id}/take-back", response_model=ReturnOut, dependencies=[allow("lead")]
+)
+def take_back_return_line(return_id: UUID, line_id: UUID, body: TakeBack, conn: Db, ctx: Ctx) -> ReturnOut:
+    """It was booked by mistake: the goods are the customer's again. What was put away is taken from its bin first."""
+    shown = get_return(return_id, conn, ctx.site_id)
+    if line_id not in {line.id for line in shown.lines}:
+        raise NotFound(f"{shown.number} has no such line.")
+    take_back(conn, ctx, return_id, [line_id], body.reason)
+    return get_return(return_id, conn, ctx.site_id)
 
 
 def _shown(conn: Db, ctx: Ctx, return_id: UUID, line_id: UUID | None) -> ReturnOut:

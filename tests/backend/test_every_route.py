@@ -149,6 +149,7 @@ RIGHT_BODIES: dict[str, dict[str, Any]] = {
     "POST /delivery-stops/{stop_id}/lock": {"locked": True},
     "POST /delivery-stops/{stop_id}/fail": {"outcome": "refused", "reason": "wrong colour"},
     "POST /cartons/{carton_id}/contents/remove": {"item_id": str(uuid4())},
+    "POST /returns/{return_id}/lines/{line_id}/take-back": {"reason": "by mistake"},
     "POST /returns/{return_id}/lines": {"code": "TEA-250", "reason": "not wanted", "grade": "as_new"},
 }
 """Where a guessed body would be refused for itself, before anybody asks whose it is."""

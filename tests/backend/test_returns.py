@@ -345,6 +345,32 @@ def test_a_serial_taken_back_is_with_the_customer_and_leaves_no_task(
     assert ledger.verify(conn) == []
 
 
+def test_a_lead_takes_any_line_back_and_it_counts_no_more(api: Api, conn: Conn, warehouse: Warehouse) -> None:
+    order = str(shipped_order(conn, warehouse, "TEA-250", "2"))
+    api.as_user(conn, "wendy", ["worker"])
+    begun = give_back(api, [tea("2", grade="opened")], order_id=order).json()
+    address = f"/api/v1/returns/{begun['id']}/lines/{begun['lines'][0]['id']}/take-back"
+    wrong = {"reason": "another customer's"}
+    assert api.post(address, json=wrong).status_code == 403
+    api.as_user(conn, "lena", ["lead"])
+    assert (
+        "page of the return"
+        in api.post(f"/api/v1/movements/{begun['lines'][0]['movement_id']}/reverse", json=wrong).json()[
+            "detail"
+        ]
+    )
+    assert (
+        api.post(f"/api/v1/returns/{begun['id']}/lines/{new_id()}/take-back", json=wrong).status_code == 404
+    )
+    assert api.post(address, json={"reason": ""}).status_code == 422
+    assert api.post(address, json=wrong).json()["lines"][0]["taken_back"] is True
+    assert api.post(address, json=wrong).status_code == 409
+    assert stock(conn, warehouse, "QUAR") == {}
+    api.as_user(conn, "wendy", ["worker"])
+    assert give_back(api, [tea("2")], order_id=order).status_code == 201
+    assert ledger.verify(conn) == []
+
+
 def test_what_was_moved_on_is_not_taken_back(api: Api, conn: Conn, warehouse: Warehouse) -> None:
     api.as_user(conn, "wendy", ["worker"])
     give_back(api, [tea(grade="opened")])

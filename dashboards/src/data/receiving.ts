@@ -32,6 +32,8 @@ export const putawayQuery = (state: "todo" | "open" | "claimed" | "done" | "canc
   pages(["tasks", "receipts"], ["putaway", state], (cursor) => ask(api.GET("/api/v1/putaway-tasks", { params: { query: { state, cursor, limit: 100 } } })));
 
 export const returnsQuery = pages(["receipts", "stock"], ["returns"], (cursor) => ask(api.GET("/api/v1/returns", { params: { query: { cursor, limit: 50 } } })));
+export const takeBackLine = ({ id, line_id, reason }: { id: string; line_id: string; reason: string }, header: Key) =>
+  ask(api.POST("/api/v1/returns/{return_id}/lines/{line_id}/take-back", { params: { path: { return_id: id, line_id }, header }, body: { reason } }));
 export const returnQuery = (id: string) =>
   live(["receipts", "stock"], ["return", id], () => ask(api.GET("/api/v1/returns/{return_id}", { params: { path: { return_id: id } } })));
 

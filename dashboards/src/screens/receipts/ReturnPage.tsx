@@ -1,8 +1,13 @@
 // A customer's return: what came back, why, in which condition, and where it went.
+import { Button } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useParams } from "react-router";
+import { useCommand } from "@/api/command";
+import { useMay } from "@/app/may";
 import { Actor } from "@/components/Actor";
+import { FormDialog, text } from "@/components/CommandForm";
 import { DataTable, type Column } from "@/components/DataTable";
 import { Facts } from "@/components/facts";
 import { ItemLink, PlaceLink } from "@/components/MovementTable";
@@ -12,7 +17,7 @@ import { State, useWord } from "@/components/State";
 import { Time } from "@/components/Time";
 import { useReturnReason } from "@/components/useReturnReason";
 import { LiveView } from "@/components/views";
-import { returnQuery, type Return, type ReturnLine } from "@/data/receiving";
+import { returnQuery, takeBackLine, type Return, type ReturnLine } from "@/data/receiving";
 
 export default function ReturnPage() {
   const { t } = useTranslation(["receipts", "common"]);
@@ -38,6 +43,9 @@ function Details({ entry }: { entry: Return }) {
   const { t } = useTranslation(["receipts", "common"]);
   const word = useWord();
   const reasonOf = useReturnReason();
+  const may = useMay();
+  const [wrong, setWrong] = useState<ReturnLine | null>(null);
+  const command = useCommand(takeBackLine, { changes: ["receipts", "stock", "movements"] });
   const lines: Column<ReturnLine>[] = [
     { key: "no", header: "#", align: "right", cell: (line) => line.line_no },
     { key: "item", header: t("common:field.item"), grow: true, cell: (line) => <ItemLink id={line.item_id} sku={line.sku} name={line.name} /> },
@@ -47,11 +55,24 @@ function Details({ entry }: { entry: Return }) {
     { key: "grade", header: t("grade"), cell: (line) => word("grade", line.grade) },
     { key: "place", header: t("went_to"), cell: (line) => <PlaceLink id={line.place_id} code={line.place} /> },
     { key: "status", header: t("common:field.status"), cell: (line) => (line.taken_back ? <State value="cancelled" label={t("taken_back")} /> : <State value={line.status} />) },
+    ...(may("lead") ? [{ key: "back", header: "", align: "right" as const, cell: (line: ReturnLine) => !line.taken_back && (
+      <Button size="compact-xs" variant="subtle" color="gray" onClick={() => setWrong(line)}>{t("take_back")}</Button>
+    ) }] : []),
   ];
   return (
     <Columns ratio="minmax(0, 2.6fr) minmax(280px, 1fr)">
       <Panel title={t("common:field.lines")} flush>
         <DataTable label={t("common:field.lines")} rows={entry.lines} columns={lines} rowKey={(line) => line.id} rowTo={(line) => `/movements/${line.movement_id}`} />
+        <FormDialog
+          title={t("take_back")}
+          opened={wrong !== null}
+          onClose={() => setWrong(null)}
+          fields={[{ name: "reason", label: t("common:field.reason"), hint: t("take_back_hint"), required: true }]}
+          command={command}
+          submit={t("take_back")}
+          done={t("taken_back")}
+          toInput={(values) => ({ id: entry.id, line_id: wrong?.id ?? "", reason: text(values["reason"]) })}
+        />
       </Panel>
       <Panel title={t("about")}>
         <Facts
