@@ -153,22 +153,26 @@ def _runner(task: Task, database_url: str, known: dict[str, Any]) -> Callable[..
         with structlog.contextvars.bound_contextvars(task=task.name, **caused_by):
             started = time.monotonic()
             try:
-                carry_out(args)
+                carry_out(args, int(context.job.id or 0))
             except Exception as e:
-                _note_failure(database_url, task, context.job, e)
+                if _note_failure(database_url, task, context.job, e):
+                    log.warning("left_to_the_next_run", exc_info=e)
+                    return
                 raise
             say = log.info if caused_by else log.debug
             say("job_done", ms=round((time.monotonic() - started) * 1000, 1))
 
-    def carry_out(args: dict[str, Any]) -> None:
+    def carry_out(args: dict[str, Any], job_id: int) -> None:
         with connect(database_url, autocommit=True) as conn:
             conn.execute("select set_config('stowage.actor', %s, false)", [f"job:{task.name}"])
             if task.owns_transaction:
                 task.run(conn, **args, **ours)
             else:
                 in_transaction(conn, args)
-            if task.cron is not None:
-                failures.worked(conn, task.name)
+            try:
+                failures.worked(conn, task, job_id)
+            except psycopg.Error as e:  # what was done stays done; the next good run settles it
+                log.warning("alert_not_settled", why=str(e))
 
     def in_transaction(conn: Conn, args: dict[str, Any]) -> None:
         for attempt in range(4):
@@ -183,18 +187,23 @@ def _runner(task: Task, database_url: str, known: dict[str, Any]) -> Callable[..
     return run
 
 
-def _note_failure(database_url: str, task: Task, job: Job, error: Exception) -> None:
-    """What is not noted stands in the log; the job is failed all the same."""
+def _note_failure(database_url: str, task: Task, job: Job, error: Exception) -> bool:
+    """Whether a clock's next run that waits already goes on with its tries: the queue holds one waiting run of a clock, and
+    could not take this one back. What is not noted stands in the log; the job is failed all the same."""
     again = GrowingWaits(task.retries).get_retry_decision(exception=error, job=job)
     site_id = job.task_kwargs.get("site_id")
+    tries = job.attempts + 1
     try:
         with connect(database_url, autocommit=True) as conn, conn.transaction():
+            next_run = failures.hand_on(conn, task, tries) if task.cron is not None and again else None
             failures.note(
-                conn, int(job.id or 0), task, UUID(str(site_id)) if site_id else None, error, datetime.now(UTC),
-                tries=job.attempts + 1, for_good=again is None,
+                conn, next_run or int(job.id or 0), task, UUID(str(site_id)) if site_id else None, error, datetime.now(UTC),
+                tries=tries, for_good=again is None,
             )  # fmt: skip
+            return next_run is not None
     except (DatabaseUnreachable, psycopg.Error) as e:
         log.warning("failure_not_noted", why=str(e))
+        return False
 
 
 async def _work(database_url: str, known: dict[str, Any], stop: threading.Event) -> None:

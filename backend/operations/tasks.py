@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from backend import jobs
 from backend.db import Conn
+from backend.operations import failures
 
 BATCH = 5000
 
@@ -38,6 +39,7 @@ KEEP: list[tuple[str, str, timedelta]] = [
 def retention(conn: Conn) -> None:
     for table, condition, age in KEEP:
         delete_old(conn, table, condition, age)
+    failures.settle_all(conn)
 
 
 def delete_old(conn: Conn, table: str, condition: str, age: timedelta, batch: int = BATCH) -> int:

@@ -18,6 +18,7 @@ import pytest
 
 from backend import devices, jobs, worker
 from backend.db import Conn, connect
+from backend.operations import failures
 from backend.operations.tasks import retention
 from stowage.parts.broker import EmbeddedBroker, can_log_in, find_mosquitto
 from tests.backend.ingest.sender import new_sender
@@ -187,6 +188,80 @@ def test_the_alert_stays_while_another_job_of_that_work_waits(
         assert len(api.get("/api/v1/alerts", params={"state": "open"}).json()["items"]) == left
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("a\x00b \ud800", "ab ?"),
+        (
+            "no answer from tryton+http://erp:geh%40im@erp:8000/db",
+            "no answer from tryton+http://…@erp:8000/db",
+        ),
+        ("401 for 'https://x.org/hook?token=abc123&n=1'", "401 for 'https://x.org/hook?token=…&n=1'"),
+        ("bad conninfo: host=db password=abc123 user=u", "bad conninfo: host=db password=… user=u"),
+    ],
+)
+def test_what_a_job_said_can_be_kept_and_tells_no_secret(
+    said: str, shown: str, api: Api, conn: Conn, warehouse: Warehouse, tasks: dict[str, jobs.Task], start: Callable[..., Running]
+) -> None:  # fmt: skip
+    @jobs.task("stubborn", retries=0)
+    def stubborn(conn: Conn) -> None:
+        raise RuntimeError(said)
+
+    jobs.defer(conn, "stubborn")
+    start()
+    until(lambda: states(conn, "stubborn")[0][0] == "failed", "giving up")
+    (job,) = api.get("/api/v1/jobs", params={"failing": True}).json()["items"]
+    (alert,) = api.get("/api/v1/alerts", params={"state": "open"}).json()["items"]
+    assert (job["error"], alert["message"]) == (shown, f"stubborn failed after 1 tries: {shown}")
+
+
+def test_the_alert_closes_when_a_job_works_whose_worker_was_killed_while_it_failed(
+    api: Api, conn: Conn, warehouse: Warehouse, tasks: dict[str, jobs.Task], start: Callable[..., Running]
+) -> None:
+    @jobs.task("stubborn", retries=0)
+    def stubborn(conn: Conn) -> None:
+        pass
+
+    jobs.defer(conn, "stubborn")
+    ((job_id,),) = conn.execute("select id from procrastinate_jobs where task_name = 'stubborn'").fetchall()
+    error = RuntimeError("no")
+    failures.note(conn, job_id, tasks["stubborn"], None, error, datetime.now(UTC), tries=1, for_good=True)
+    assert len(api.get("/api/v1/alerts", params={"state": "open"}).json()["items"]) == 1
+    start()
+    until(lambda: states(conn, "stubborn")[0][0] == "succeeded", "the job taken again")
+    assert api.get("/api/v1/alerts", params={"state": "open"}).json()["items"] == []
+
+
+def test_the_alert_stays_for_a_job_that_is_about_to_be_failed(
+    api: Api, conn: Conn, warehouse: Warehouse, tasks: dict[str, jobs.Task]
+) -> None:
+    """Between the worker's note and the queue's own word another job of that work is tried again."""
+
+    @jobs.task("stubborn", retries=0)
+    def stubborn(conn: Conn) -> None:
+        pass
+
+    for state in ("failed", "doing"):
+        jobs.defer(conn, "stubborn")
+        ((job_id,),) = conn.execute("select max(id) from procrastinate_jobs").fetchall()
+        conn.execute("update procrastinate_jobs set status = %s where id = %s", [state, job_id])
+        error = RuntimeError(state)
+        failures.note(conn, job_id, tasks["stubborn"], None, error, datetime.now(UTC), tries=1, for_good=True)
+    (failed,) = api.get("/api/v1/jobs", params={"state": "failed"}).json()["items"]
+    api.post(f"/api/v1/jobs/{failed['id']}/retry")
+    (alert,) = api.get("/api/v1/alerts", params={"state": "open"}).json()["items"]
+    assert alert["message"] == "stubborn failed after 1 tries: doing"
+
+
+def test_the_alert_closes_when_the_failed_job_is_deleted_for_its_age(
+    api: Api, conn: Conn, warehouse: Warehouse, tasks: dict[str, jobs.Task]
+) -> None:
+    gone = jobs.Task("gone", lambda conn: None, None, False, 0)
+    failures.note(conn, 77, gone, None, RuntimeError("no"), datetime.now(UTC), tries=1, for_good=True)
+    retention(conn)
+    assert api.get("/api/v1/alerts", params={"state": "open"}).json()["items"] == []
+
+
 def test_a_clock_keeps_one_failed_run_and_none_once_it_works_again(
     api: Api, conn: Conn, warehouse: Warehouse, tasks: dict[str, jobs.Task], start: Callable[..., Running]
 ) -> None:
@@ -205,6 +280,33 @@ def test_a_clock_keeps_one_failed_run_and_none_once_it_works_again(
     good = True
     until(lambda: api.get("/api/v1/alerts").json()["items"][0]["state"] == "closed", "it works again")
     until(lambda: api.get("/api/v1/jobs", params={"failing": True}).json()["items"] == [], "nothing fails")
+
+
+def test_a_clocks_run_that_fails_while_the_next_one_waits_leaves_its_tries_to_it(
+    api: Api, conn: Conn, warehouse: Warehouse, tasks: dict[str, jobs.Task], start: Callable[..., Running]
+) -> None:
+    runs: list[int] = []
+    go = threading.Event()
+
+    @jobs.task("tick", cron="0 0 1 1 *", retries=3)
+    def tick(conn: Conn) -> None:
+        runs.append(1)
+        if len(runs) == 1:
+            go.wait(30)
+            raise RuntimeError("out of order")
+
+    one = "insert into procrastinate_jobs (queue_name, task_name, queueing_lock, scheduled_at) values ('default', 'tick', 'tick', %s)"
+    conn.execute(one.encode(), [None])
+    start()
+    until(lambda: runs == [1], "the first run")
+    conn.execute(one.encode(), [datetime.now(UTC) + timedelta(hours=1)])
+    go.set()
+    until(lambda: states(conn, "tick") == [("succeeded", 1), ("todo", 1)], "the first run to be over")
+    (waiting,) = api.get("/api/v1/jobs", params={"failing": True}).json()["items"]
+    assert (waiting["state"], waiting["error"]) == ("todo", "out of order")
+    conn.execute("update procrastinate_jobs set scheduled_at = now() where status = 'todo'")
+    until(lambda: states(conn, "tick") == [("succeeded", 1), ("succeeded", 2)], "the next run")
+    assert api.get("/api/v1/jobs", params={"failing": True}).json()["items"] == []
 
 
 def test_a_failed_run_of_a_clock_is_not_tried_again_while_the_next_one_waits(
