@@ -336,12 +336,17 @@ def _with_job(s: Situation, label: str, job: Job, position: int) -> list[Stop]:
 
 
 def _inserted(s: Situation, label: str, stops: list[Stop], number: str, at: int) -> list[Stop]:
-    """A job at this place; goods of a broken van are taken over where it costs least before."""
+    """A job at this place; goods of a broken van are taken over where it costs least before, where it halts there for others
+    with those."""
     if ("pickup", number) not in s.places:
         return [*stops[:at], Stop("job", number), *stops[at:]]
+    there = s.places["pickup", number]
+    halts = [
+        n for n, x in enumerate(stops[:at], 1) if x.kind == "pickup" and s.places["pickup", x.id] == there
+    ]
     tried = [
         [*stops[:first], Stop("pickup", number), *stops[first:at], Stop("delivery", number), *stops[at:]]
-        for first in range(at + 1)
+        for first in halts[-1:] or range(at + 1)
     ]
     return min(tried, key=lambda x: _badness(s.timed(label, x)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from backend import maps
 from backend.db import Conn, connect
 from backend.dispatch import board as boards
 from backend.dispatch import moves, slots
+from backend.dispatch.situation import Situation
 from backend.errors import ChangedMeanwhile, Conflict
 from backend.jobs import TASKS
 from backend.worker import load_tasks
+from routing.schedule import Stop, Timed
 from tests.backend.dispatch.day import IN_THE_SEA, PLACES, Day, call, put
 from tests.conftest import Api, Warehouse
 
@@ -193,6 +196,36 @@ def test_together_may_make_somebody_late_on_purpose_and_notices_what_others_chan
     day.conn.execute("update delivery_route set state = 'released' where id = %s", [route.id])
     with pytest.raises(Conflict, match="its stops cannot be changed"):
         together(day, "VAN-2", "Kaisa")
+
+
+def test_many_goods_of_a_broken_van_are_taken_over_in_one_halt_without_trying_every_pair_of_places(
+    day: Day, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for code in ("VAN-1", "VAN-2"):
+        day.van(code)
+    for name in PLACES:
+        day.job(name)
+    drafts(day, "VAN-1", "VAN-2")
+    broken = day.route("VAN-2").id
+    day.conn.execute(
+        "update delivery_route set state = 'broken_down', stands_lat = 60.17, stands_lon = 24.94 where id = %s",
+        [broken],
+    )
+    day.conn.execute("update delivery_job set goods_on_route_id = %s", [broken])
+    tried: list[int] = []
+    timed = Situation.timed
+
+    def counted(s: Situation, label: str, stops: Sequence[Stop]) -> Timed:
+        tried.append(len(stops))
+        return timed(s, label, stops)
+
+    monkeypatch.setattr(Situation, "timed", counted)
+    together(day, "VAN-1", *PLACES, anyway=True)
+    kinds = [s.kind for s in day.route("VAN-1").stops]
+    assert kinds.count("delivery") == len(PLACES)
+    first = kinds.index("take_over")
+    assert kinds[first : first + len(PLACES)] == ["take_over"] * len(PLACES)
+    assert len(tried) < 5 * len(PLACES) ** 2
 
 
 def test_two_dispatchers_move_the_same_stop_at_once_and_one_is_told(day: Day, database_url: str) -> None:
