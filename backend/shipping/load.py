@@ -38,6 +38,8 @@ def load(conn: Conn, ctx: Context, shipment_id: UUID, code: str, door: str | Non
     lock_orders(conn, ctx.site_id, [c.order_id])
     s = lock_shipment(conn, ctx.site_id, shipment_id)
     c = _carton_of(conn, ctx, s, code)
+    if s.state == "cancelled":
+        raise Conflict(f"{s.number} was cancelled; nothing can be loaded on it.", state=s.state)
     if s.is_over:
         raise Conflict(f"{s.number} has {s.state}; nothing can be loaded on it.", state=s.state)
     if not any(o.order_id == c.order_id for o in s.orders):

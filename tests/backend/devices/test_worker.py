@@ -392,7 +392,7 @@ def test_the_worker_outlives_a_database_that_throws_it_out(
 
     jobs.defer(conn, "again")
     start()
-    until(lambda: len(done) == 1, "the first job")
+    until(lambda: states(conn, "again") == [("succeeded", 1)], "the first job")
     with connect(database_url, as_owner=True, autocommit=True) as owner:
         owner.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> all(array[pg_backend_pid(), %s])",

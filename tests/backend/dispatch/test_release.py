@@ -244,6 +244,8 @@ def test_a_route_that_is_being_loaded_is_neither_cancelled_nor_withdrawn(day: Da
     with day.conn.transaction():
         release.withdraw(day.conn, day.ctx(), route.id, route.version)
     assert (day.route("VAN-1").state, day.of("Kamppi").state) == ("draft", "planned")
+    with pytest.raises(Conflict, match="was cancelled; nothing can be loaded"), day.conn.transaction():
+        shipping.load(day.conn, day.ctx(), seen.shipment_id, c.sscc, "DOCK-2")
 
 
 # --- planning while vans are on the road -------------------------------------------------------------------
