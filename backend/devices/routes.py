@@ -20,7 +20,7 @@ from backend.devices import agents, commands, registry
 from backend.devices.dead_letters import settle
 from backend.devices.status import READ_RATE
 from backend.errors import ChangedMeanwhile, Conflict, Forbidden, Invalid, NotFound
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, decode_cursor, page_of, uuid_cursor
 from backend.telemetry.record import Channel, channels_of
 
 open_router = api.router(tags=["devices"], open_commands=True)
@@ -552,7 +552,7 @@ def list_dead_letters(
     cursor: Cursor = None,
 ) -> Page[DeadLetter]:
     """Newest first. Those of sites that do not exist are shown to users of all sites."""
-    before = _uuid_cursor(cursor)
+    before = uuid_cursor(cursor)
     with conn.cursor(row_factory=class_row(_LetterRow)) as cur:
         rows = cur.execute(
             f"""{_LETTER.format(payload=f"substring(l.payload for {PREVIEW_BYTES})")}
@@ -600,14 +600,6 @@ def _lock_open(conn: Db, ctx: Context, who: Who, letter_id: UUID) -> None:
     letter = _letter(conn, ctx.site_id, who, letter_id)
     if letter.state != "open":
         raise Conflict(f"This dead letter was {letter.state} already, by {letter.settled_by}.")
-
-
-def _uuid_cursor(cursor: str | None) -> UUID | None:
-    values = decode_cursor(cursor, 1)
-    try:
-        return UUID(values[0]) if values else None
-    except ValueError as e:
-        raise Invalid("The cursor is of another list; start without it.", field="cursor") from e
 
 
 # --- the bench scale --------------------------------------------------------------------------------------

@@ -21,8 +21,8 @@ from backend.context import Context
 from backend.db import Conn
 from backend.dispatch import come_back, load, proof, road_views, tracking
 from backend.dispatch import on_the_road as road
-from backend.errors import Forbidden, Invalid, NotFound
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.errors import Forbidden, NotFound
+from backend.paging import Cursor, Limit, Page, page_of, uuid_cursor
 
 router = api.router(tags=["deliveries"])
 open_router = api.router(tags=["tracking"], open_commands=True)
@@ -95,14 +95,6 @@ def _handed_over(line: DeliveredCarton) -> proof.HandedOver:
         proof.Piece(p.item_id, p.quantity, p.lot, p.serial) for p in line.delivered if p.quantity > 0
     )
     return proof.HandedOver(line.sscc, "pieces", pieces, line.reason)
-
-
-def _last(cursor: str | None) -> UUID | None:
-    values = decode_cursor(cursor, 1)
-    try:
-        return UUID(values[0]) if values else None
-    except ValueError as e:
-        raise Invalid("The cursor is of another list; start without it.", field="cursor") from e
 
 
 # --- the driver's day -------------------------------------------------------------------------------------
@@ -583,7 +575,7 @@ def list_delivery_proofs(
     cursor: Cursor = None,
 ) -> Page[Proof]:
     """The newest first. Drivers see those of their own routes."""
-    before = _last(cursor)
+    before = uuid_cursor(cursor)
     driver_id = None if who.may("lead", "dispatcher", "integrator") else who.user_id
     rows = proof.proofs(
         conn,
@@ -649,7 +641,7 @@ def list_delivery_events(
 ) -> Page[DeliveryEvent]:
     """The newest first."""
     rows = road_views.events(
-        conn, site, route_id=route_id, job_id=job_id, before=_last(cursor), limit=limit + 1
+        conn, site, route_id=route_id, job_id=job_id, before=uuid_cursor(cursor), limit=limit + 1
     )
     return page_of(rows, limit, lambda e: [e.id], DeliveryEvent.model_validate)
 

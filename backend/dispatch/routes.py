@@ -13,8 +13,7 @@ from backend import api
 from backend.api import Ctx, Db, Site, Who, allow
 from backend.dispatch import board, depots, jobs, moves, planning, release, shifts, slots, vehicles, warm
 from backend.dispatch.driver_routes import own_route
-from backend.errors import Invalid
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, page_of, uuid_cursor
 
 router = api.router(tags=["dispatch"])
 PLANS = [allow("dispatcher", "lead")]
@@ -55,14 +54,6 @@ class Times(BaseModel):
             if isinstance(value, dt.datetime):
                 _of_this_age(value)
         return self
-
-
-def _last(cursor: str | None) -> UUID | None:
-    values = decode_cursor(cursor, 1)
-    try:
-        return UUID(values[0]) if values else None
-    except ValueError as e:
-        raise Invalid("The cursor is of another list; start without it.", field="cursor") from e
 
 
 def _changes(body: BaseModel) -> dict[str, Any]:
@@ -253,7 +244,9 @@ def list_vehicle_shifts(
     conn: Db, site: Site, day: Day | None = None, vehicle_id: UUID | None = None, limit: Limit = 200, cursor: Cursor = None
 ) -> Page[VehicleShift]:  # fmt: skip
     """The latest first; with `day`, those that begin on it."""
-    rows = shifts.shifts(conn, site, day=day, vehicle_id=vehicle_id, before=_last(cursor), limit=limit + 1)
+    rows = shifts.shifts(
+        conn, site, day=day, vehicle_id=vehicle_id, before=uuid_cursor(cursor), limit=limit + 1
+    )
     return page_of(rows, limit, lambda s: [s.id], VehicleShift.model_validate)
 
 
@@ -369,7 +362,7 @@ def list_delivery_jobs(
 ) -> Page[DeliveryJob]:
     """The newest first."""
     rows = jobs.search(
-        conn, site, states=state, order_id=order_id, q=q, before=_last(cursor), limit=limit + 1
+        conn, site, states=state, order_id=order_id, q=q, before=uuid_cursor(cursor), limit=limit + 1
     )
     return page_of(rows, limit, lambda j: [j.id], DeliveryJob.model_validate)
 
@@ -531,7 +524,7 @@ def list_delivery_plans(
     conn: Db, site: Site, day: Day | None = None, limit: Limit = 20, cursor: Cursor = None
 ) -> Page[DeliveryPlan]:
     """The newest first, without their routes: ask for one to see those."""
-    rows = planning.plans(conn, site, day=day, before=_last(cursor), limit=limit + 1)
+    rows = planning.plans(conn, site, day=day, before=uuid_cursor(cursor), limit=limit + 1)
     return page_of(rows, limit, lambda p: [p.id], DeliveryPlan.model_validate)
 
 

@@ -24,7 +24,7 @@ from backend.packing.carton import cartons
 from backend.packing.pack import pack_scan
 from backend.packing.packing_list import Language, packing_list
 from backend.packing.undo import undo_of
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, page_of, uuid_cursor
 
 router = api.router(tags=["packing"])
 
@@ -81,14 +81,6 @@ def _carton(c: CartonRow) -> Carton:
     return Carton.model_validate(c)
 
 
-def _last(cursor: str | None) -> UUID | None:
-    values = decode_cursor(cursor, 1)
-    try:
-        return UUID(values[0]) if values else None
-    except ValueError as e:
-        raise Invalid("The cursor is of another list; start without it.", field="cursor") from e
-
-
 # --- what is to be packed ---------------------------------------------------------------------------------
 
 
@@ -123,7 +115,7 @@ class _PackOrderRow:
 @router.get("/pack-orders", response_model=Page[PackOrder])
 def list_pack_orders(conn: Db, site: Site, limit: Limit = 50, cursor: Cursor = None) -> Page[PackOrder]:
     """The most urgent first."""
-    after = _last(cursor)
+    after = uuid_cursor(cursor)
     with conn.cursor(row_factory=class_row(_PackOrderRow)) as cur:
         rows = cur.execute(
             """with waiting as (
@@ -220,7 +212,7 @@ def list_cartons(
     cursor: Cursor = None,
 ) -> Page[Carton]:
     """The newest first."""
-    before = _last(cursor)
+    before = uuid_cursor(cursor)
     rows = cartons(
         conn,
         """ and (%s::uuid is null or c.order_id = %s) and (%s::text[] is null or c.state = any(%s))

@@ -16,7 +16,7 @@ from backend import api, picking
 from backend.api import Ctx, Db, Quantity, Site, allow
 from backend.errors import Invalid
 from backend.handheld import Step, record_step
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, decode_cursor, page_of, uuid_cursor
 from backend.picking.task import PickTask as PickTaskRow
 from backend.picking.undo import undo_of
 from backend.picking.wave import waves
@@ -257,11 +257,7 @@ def list_pick_mismatches(
     cursor: Cursor = None,
 ) -> Page[PickMismatch]:
     """Wrong scans at picking, the newest first."""
-    before = decode_cursor(cursor, 1)
-    try:
-        last = UUID(before[0]) if before else None
-    except ValueError as e:
-        raise Invalid("The cursor is of another list; start without it.", field="cursor") from e
+    last = uuid_cursor(cursor)
     with conn.cursor(row_factory=class_row(_MismatchRow)) as cur:
         rows = cur.execute(
             """select m.id, m.task_id, t.order_id, o.number as order_number, t.item_id, i.sku, t.place_id, p.code as place_code,
@@ -300,11 +296,7 @@ class NewWave(BaseModel):
 
 @router.get("/waves", response_model=Page[Wave])
 def list_waves(conn: Db, site: Site, limit: Limit = 50, cursor: Cursor = None) -> Page[Wave]:
-    before = decode_cursor(cursor, 1)
-    try:
-        last = UUID(before[0]) if before else None
-    except ValueError as e:
-        raise Invalid("The cursor is of another list; start without it.", field="cursor") from e
+    last = uuid_cursor(cursor)
     rows = waves(conn, site, last, limit + 1)
     return page_of(rows, limit, lambda w: [w.id], Wave.model_validate)
 

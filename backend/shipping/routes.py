@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from backend import api, shipping
 from backend.api import Ctx, Db, Quantity, Site, Who, allow
-from backend.errors import Forbidden, Invalid
+from backend.errors import Forbidden
 from backend.handheld import Step, record_step
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, page_of, uuid_cursor
 from backend.shipping.shipment import Shipment as ShipmentRow
 from backend.shipping.shipment import shipments
 from backend.shipping.undo import places_of_cartons, undo_of
@@ -73,14 +73,6 @@ def _shown(s: ShipmentRow) -> Shipment:
     return Shipment.model_validate(s)
 
 
-def _last(cursor: str | None) -> UUID | None:
-    values = decode_cursor(cursor, 1)
-    try:
-        return UUID(values[0]) if values else None
-    except ValueError as e:
-        raise Invalid("The cursor is of another list; start without it.", field="cursor") from e
-
-
 @router.get("/shipments", response_model=Page[Shipment])
 def list_shipments(
     conn: Db,
@@ -92,7 +84,7 @@ def list_shipments(
     cursor: Cursor = None,
 ) -> Page[Shipment]:
     """The newest first."""
-    before = _last(cursor)
+    before = uuid_cursor(cursor)
     rows = shipments(
         conn,
         """ and (%s::text[] is null or s.state = any(%s)) and (%s::uuid is null or s.door_id = %s)
@@ -225,7 +217,7 @@ def list_shipment_events(
     conn: Db, site: Site, shipment_id: UUID | None = None, limit: Limit = 100, cursor: Cursor = None
 ) -> Page[ShipmentEvent]:
     """The newest first."""
-    before = _last(cursor)
+    before = uuid_cursor(cursor)
     with conn.cursor(row_factory=class_row(_EventRow)) as cur:
         rows = cur.execute(
             """select e.id, e.shipment_id, d.code as door_code, e.at, e.actor, e.what, e.code, e.expected, e.detail, e.evidence

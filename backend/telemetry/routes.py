@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from backend import api
 from backend.api import Ctx, Db, Site, Who, allow
 from backend.errors import Invalid, Unknown
-from backend.paging import Cursor, Limit, Page, decode_cursor, page_of
+from backend.paging import Cursor, Limit, Page, decode_cursor, page_of, uuid_cursor
 from backend.telemetry import alerts
 from backend.telemetry.record import channels_of
 from backend.telemetry.series import observations, series
@@ -87,11 +87,7 @@ def list_alerts(
     cursor: Cursor = None,
 ) -> Page[Alert]:
     """Newest first."""
-    values = decode_cursor(cursor, 1)
-    try:
-        before = UUID(values[0]) if values else None
-    except ValueError as e:
-        raise Invalid("The cursor is of another list; start without it.", field="cursor") from e
+    before = uuid_cursor(cursor)
     with conn.cursor(row_factory=class_row(_AlertRow)) as cur:
         rows = cur.execute(
             f"""{_ALERT} and (%s::text is null or l.state = %s) and (%s::text is null or l.kind = %s)
