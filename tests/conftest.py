@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -48,6 +48,16 @@ structlog.configure(
 
 REQUIRE_ALL = os.environ.get("STOWAGE_TEST_REQUIRE_ALL") == "1"
 VECTORS = Path(__file__).parents[1].parent / "shared" / "vectors"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What was printed may hold what no UTF-8 has, where a test gives just that; a report is sent as UTF-8."""
+    report = yield
+    report.sections = [
+        (name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
 
 
 def missing(what: str, how: str) -> None:
