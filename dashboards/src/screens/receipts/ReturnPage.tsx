@@ -47,7 +47,6 @@ function Details({ entry }: { entry: Return }) {
   const [wrong, setWrong] = useState<ReturnLine | null>(null);
   const command = useCommand(takeBackLine, { changes: ["receipts", "stock", "movements"] });
   const lines: Column<ReturnLine>[] = [
-    { key: "no", header: "#", align: "right", cell: (line) => line.line_no },
     { key: "item", header: t("common:field.item"), grow: true, cell: (line) => <ItemLink id={line.item_id} sku={line.sku} name={line.name} /> },
     { key: "lot", header: t("lot_or_serial"), cell: (line) => <span className="mono">{line.lot ?? line.serial ?? "–"}</span> },
     { key: "quantity", header: t("common:field.quantity"), align: "right", cell: (line) => <Quantity value={line.quantity} unit={line.unit} /> },
@@ -60,7 +59,7 @@ function Details({ entry }: { entry: Return }) {
     ) }] : []),
   ];
   return (
-    <Columns ratio="minmax(0, 2.6fr) minmax(280px, 1fr)">
+    <Columns ratio="minmax(0, 1fr) 260px">
       <Panel title={t("common:field.lines")} flush>
         <DataTable label={t("common:field.lines")} rows={entry.lines} columns={lines} rowKey={(line) => line.id} rowTo={(line) => `/movements/${line.movement_id}`} />
         <FormDialog
