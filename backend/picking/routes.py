@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -212,24 +211,7 @@ def answer_zero_check(task_id: UUID, body: ZeroCheck, conn: Db, ctx: Ctx) -> Pic
     return _task(picking.answer_zero_check(conn, ctx, task_id, body.left))
 
 
-@dataclass(frozen=True)
-class _MismatchRow:
-    id: UUID
-    task_id: UUID
-    order_id: UUID
-    order_number: str
-    item_id: UUID
-    sku: str
-    place_id: UUID
-    place_code: str
-    at: datetime
-    actor: str
-    what: str
-    expected: str
-    seen: str
-
-
-class PickMismatch(Out):
+class PickMismatch(BaseModel):
     """A wrong scan; order, item and place are those of the task that was being done."""
 
     id: UUID
@@ -258,7 +240,7 @@ def list_pick_mismatches(
 ) -> Page[PickMismatch]:
     """Wrong scans at picking, the newest first."""
     last = uuid_cursor(cursor)
-    with conn.cursor(row_factory=class_row(_MismatchRow)) as cur:
+    with conn.cursor(row_factory=class_row(PickMismatch)) as cur:
         rows = cur.execute(
             """select m.id, m.task_id, t.order_id, o.number as order_number, t.item_id, i.sku, t.place_id, p.code as place_code,
                       m.at, m.actor, m.what, m.expected, m.seen
@@ -269,7 +251,7 @@ def list_pick_mismatches(
                order by m.id desc limit %s""",
             [site, task_id, task_id, actor, actor, last, last, limit + 1],
         ).fetchall()
-    return page_of(rows, limit, lambda r: [r.id], PickMismatch.model_validate)
+    return page_of(rows, limit, lambda r: [r.id], lambda r: r)
 
 
 # --- waves ------------------------------------------------------------------------------------------------

@@ -19,13 +19,10 @@ from tests.backend.orders.flow import accept
 from tests.backend.packing.test_packing import pick_all
 from tests.backend.shipping import test_shipping as goods
 from tests.conftest import Warehouse, put_stock
-from tests.dashboards import test_screens as screens
 from tests.dashboards.test_screens import Running, Watched
 from tests.screens import delivery_day
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-
-bare, running = screens.bare, screens.running
 
 
 def run_worker_until(database_url: str, conn: Conn, what: str) -> None:
@@ -49,9 +46,7 @@ def test_work_that_failed_for_good_is_seen_with_its_reason_and_tried_again(
     conn: Conn,
     warehouse: Warehouse,
     browser: Browser,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(worker, "PROGRAMS", [])
     with conn.transaction():
         jobs.defer(
             conn,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,7 +12,6 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, expect
 
 from backend.app import create_app
@@ -22,6 +19,7 @@ from backend.auth.principals import hash_password
 from backend.db import Conn
 from backend.ids import new_id
 from tests.conftest import Warehouse, put_stock
+from tests.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -116,22 +114,11 @@ def bare(database_url: str, conn: Conn, web_root: Path) -> Iterator[Running]:
         "insert into app_user (id, username, name, password_hash, roles) values (%s, 'ada', 'Ada Admin', %s, array['admin'])",
         [new_id(), hash_password("a good password")],
     )
-    server = uvicorn.Server(
-        uvicorn.Config(
-            create_app(database_url, web_root=web_root), host="127.0.0.1", port=0, log_level="warning"
+    with served(create_app(database_url, web_root=web_root)) as base:
+        login = httpx.post(
+            f"{base}/api/v1/auth/login", json={"username": "ada", "password": "a good password"}
         )
-    )
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 30
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert server.started
-    base = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    login = httpx.post(f"{base}/api/v1/auth/login", json={"username": "ada", "password": "a good password"})
-    yield Running(base, login.json())
-    server.should_exit = True
-    thread.join(10)
+        yield Running(base, login.json())
 
 
 @pytest.fixture
