@@ -146,7 +146,7 @@ function Details({ order }: { order: Order }) {
       <Panel title={t("common:field.lines")} flush>
         <DataTable label={t("common:field.lines")} rows={order.lines} columns={lines} rowKey={(line) => line.id} tone={(line) => (line.waiting !== "0" ? "warn" : undefined)} />
       </Panel>
-      <Columns ratio="minmax(0, 2.2fr) minmax(300px, 1fr)">
+      <Columns ratio="minmax(0, 1fr) 260px">
         <Stack>
           <Panel title={t("picks")} flush>
             <LiveView query={tasks} empty={(rows) => rows.length === 0 && <EmptyState title={t("no_picks")} next={t("no_picks_next")} />}>
