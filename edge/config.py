@@ -20,12 +20,12 @@ import msgspec
 from msgspec import Struct
 
 from device_drivers.driver import BadOptions, driver_class
+from edge.broker import Broker
 from edge.cleaning.portal import PortalSettings
 from edge.cleaning.track import TrackSettings
 from edge.cleaning.zones import ZoneSettings
 from edge.enrol import Enrolment, read_enrolment
 from edge.messages import Code
-from edge.uplink import Broker
 
 StructT = TypeVar("StructT", bound=Struct)
 

@@ -9,23 +9,20 @@ unreadable commands are ignored. Runs in one thread of its own: `Uplink(...).run
 from __future__ import annotations
 
 import random
-import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import msgspec
 import paho.mqtt.client as mqtt
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion
 
 from edge import messages
+from edge.broker import Broker
 from edge.messages import Ack, AgentStatus, Command
 from edge.spool import Position, Spool, SpoolRefused
 
@@ -38,42 +35,6 @@ BATCH_EVENTS = 250
 
 class BrokerUnreachable(Exception):
     """The broker cannot be reached or refuses us; the message says why. The agent tries again by itself."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Broker:
-    host: str
-    port: int = 1883
-    tls: bool = False
-    ca_file: Path | None = None
-    username: str | None = None
-    password: str | None = None
-
-    @classmethod
-    def from_url(
-        cls,
-        url: str,
-        *,
-        username: str | None = None,
-        password: str | None = None,
-        ca_file: Path | None = None,
-    ) -> Broker:
-        """`mqtt://user:password@host:1883` or `mqtts://host:8883`. Raises ValueError with a sentence."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-            raise ValueError(f"{url!r} is not a broker address; write mqtt://host:1883 or mqtts://host:8883")
-        tls = parts.scheme == "mqtts"
-        return cls(
-            host=parts.hostname,
-            port=parts.port or (8883 if tls else 1883),
-            tls=tls,
-            ca_file=ca_file,
-            username=username or (unquote(parts.username) if parts.username else None),
-            password=password or (unquote(parts.password) if parts.password else None),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +120,10 @@ class Uplink:
         self._ready, self._was_ready, self._lost = False, False, None
         self._acks.clear()
         self._in_flight.clear()
-        client = self._client()
+        try:
+            client = self._client()
+        except OSError as e:
+            raise BrokerUnreachable(f"{self.broker}: {self.broker.ca_file}: {e}") from e
         try:
             try:
                 client.connect(self.broker.host, self.broker.port, self._settings.keepalive_s)
@@ -184,17 +148,7 @@ class Uplink:
             client.loop_stop()
 
     def _client(self) -> mqtt.Client:
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=f"stowage-{self.site}-{self.agent}",
-            clean_session=True,
-            reconnect_on_failure=False,
-        )
-        client.connect_timeout = 5.0
-        if self.broker.tls:
-            client.tls_set_context(ssl.create_default_context(cafile=self.broker.ca_file))
-        if self.broker.username:
-            client.username_pw_set(self.broker.username, self.broker.password)
+        client = self.broker.client(f"stowage-{self.site}-{self.agent}", reconnect_on_failure=False)
         will = AgentStatus(v=messages.VERSION, state="offline", at=datetime.now(UTC))
         client.will_set(
             messages.topic(self.site, self.agent, "status"), messages.encode(will), qos=1, retain=True

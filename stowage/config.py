@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from edge.broker import Broker
+
 PREFIX = "STOWAGE_"
 NO_ERP = NO_ROADS = "none"
 
@@ -81,6 +83,11 @@ def _url(*schemes: str, shape: str, also: str | None = None) -> Callable[[object
     return check
 
 
+def _broker(value: object) -> str:
+    Broker.from_url(_text(value))
+    return _text(value)
+
+
 def _setting(meaning: str, check: Callable[[object], Any], default: Any, *, shown: str | None = None) -> Any:
     return field(default=default, metadata={"meaning": meaning, "check": check, "shown": shown})
 
@@ -101,8 +108,9 @@ class Settings:
         shown="embedded",
     )
     mqtt_url: str | None = _setting(
-        "MQTT broker to use instead of the embedded one, with an account that may read and write `stowage/#`",
-        _url("mqtt", "mqtts", shape="mqtt://user:password@host:1883"),
+        "MQTT broker to use instead of the embedded one, with an account that may read and write `stowage/#`; "
+        "`mqtts://user:password@host:8883` for TLS, with `?ca_file=/path/to/ca.pem` for an authority of your own",
+        _broker,
         None,
         shown="embedded",
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import ssl
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -16,14 +17,15 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import psycopg
 
+from edge.broker import Broker
 from routing.geo import Point
 from stowage.config import NO_ERP, NO_ROADS, Settings, without_password
 from stowage.parts import PartFailed
-from stowage.parts.broker import can_log_in, find_mosquitto
+from stowage.parts.broker import accepts, find_mosquitto
 from stowage.parts.node import find_node
 from stowage.parts.postgres import EmbeddedPostgres
 from stowage.run import SPACE_NEEDED, CannotRun, check_port, get
@@ -190,22 +192,22 @@ def broker(settings: Settings) -> Iterator[Finding]:
         else:
             yield note("broker", "embedded: amqtt; install mosquitto for more than a demo")
         return
-    parts = urlsplit(settings.mqtt_url)
-    shown, host, port = without_password(settings.mqtt_url), parts.hostname or "", parts.port or 1883
+    shown, there = without_password(settings.mqtt_url), Broker.from_url(settings.mqtt_url)
     try:
-        socket.create_connection((host, port), timeout=5).close()
+        accepted = accepts(there)
+    except ssl.SSLCertVerificationError as e:
+        yield fail(
+            "broker", f"{shown}: its certificate is not trusted ({e.verify_message}); for an authority of your "
+            "own add ?ca_file=/path/to/ca.pem to STOWAGE_MQTT_URL"
+        )  # fmt: skip
     except OSError as e:
         yield fail(
             "broker", f"{shown} does not answer ({e.strerror or e}); start it or check STOWAGE_MQTT_URL"
         )
-        return
-    user, password = (
-        unquote(part) if part is not None else None for part in (parts.username, parts.password)
-    )
-    if can_log_in(host, port, user, password, tls=parts.scheme == "mqtts"):
-        yield ok("broker", f"{shown} answers")
     else:
-        yield fail("broker", f"{shown} refuses the account {user}; check the password in STOWAGE_MQTT_URL")
+        yield ok("broker", f"{shown} answers") if accepted else fail(
+            "broker", f"{shown} refuses the account {there.username}; check the password in STOWAGE_MQTT_URL"
+        )  # fmt: skip
 
 
 def erp(settings: Settings) -> Iterator[Finding]:

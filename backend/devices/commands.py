@@ -6,15 +6,11 @@ To add one: `edge.messages.Command`, the constraint in the migrations, and the d
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, get_args
-from urllib.parse import unquote, urlsplit
 from uuid import UUID
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 from psycopg.rows import class_row
 
 from backend import jobs
@@ -24,6 +20,7 @@ from backend.errors import Conflict, NotFound
 from backend.ids import new_id
 from backend.live.announce import announce
 from edge import messages
+from edge.broker import Broker
 from edge.messages import Command
 
 Name = Literal["restart_device", "zero_scale", "tare_scale", "report_status"]
@@ -147,23 +144,15 @@ def send(conn: Conn, command_id: UUID, mqtt_url: str, now: datetime) -> None:
 
 def publish(mqtt_url: str, topic: str, payload: bytes) -> None:
     """One message, QoS 1, not retained, taken by the broker. Raises OSError."""
-    parts = urlsplit(mqtt_url)
-    tls = parts.scheme == "mqtts"
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, clean_session=True)
-    client.connect_timeout = TIMEOUT_S
-    if parts.username:
-        client.username_pw_set(unquote(parts.username), unquote(parts.password or ""))
-    if tls:
-        client.tls_set_context(ssl.create_default_context())
-    client.connect(parts.hostname or "127.0.0.1", parts.port or (8883 if tls else 1883))
+    broker = Broker.from_url(mqtt_url)
+    client = broker.client()
+    client.connect(broker.host, broker.port)
     client.loop_start()
     try:
         sent = client.publish(topic, payload, qos=1, retain=False)
         sent.wait_for_publish(TIMEOUT_S)
         if not sent.is_published():
-            raise OSError(
-                f"the broker at {parts.hostname}:{parts.port} did not take the command in {TIMEOUT_S:.0f} s"
-            )
+            raise OSError(f"the broker at {broker} did not take the command in {TIMEOUT_S:.0f} s")
     except (RuntimeError, ValueError) as e:
         raise OSError(f"the broker refuses the command: {e}") from e
     finally:

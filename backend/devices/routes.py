@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 from uuid import UUID
 
 from fastapi import Path, Query, Request
@@ -22,6 +21,7 @@ from backend.devices.status import READ_RATE
 from backend.errors import ChangedMeanwhile, Conflict, Forbidden, Invalid, NotFound
 from backend.paging import Cursor, Limit, Page, decode_cursor, page_of, uuid_cursor
 from backend.telemetry.record import Channel, channels_of
+from edge.broker import Broker
 
 open_router = api.router(tags=["devices"], open_commands=True)
 router = api.router(tags=["devices"])
@@ -150,11 +150,10 @@ class AgentSecret(BaseModel):
 
 
 def _with_address(enrolled: agents.Enrolled, request: Request) -> AgentSecret:
-    parts = urlsplit(getattr(request.app.state, "mqtt_url", None) or "mqtt://127.0.0.1:1883")
-    port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+    broker = Broker.from_url(getattr(request.app.state, "mqtt_url", None) or "mqtt://127.0.0.1:1883")
     return AgentSecret(
         site=enrolled.site, agent=enrolled.agent, secret=enrolled.secret,
-        mqtt_url=f"{parts.scheme}://{parts.hostname}:{port}", mqtt_username=enrolled.mqtt_username,
+        mqtt_url=broker.public_url, mqtt_username=enrolled.mqtt_username,
     )  # fmt: skip
 
 

@@ -9,21 +9,20 @@ from __future__ import annotations
 
 import queue
 import secrets
-import ssl
+import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import paho.mqtt.client as mqtt
 import psycopg
 import structlog
-from paho.mqtt.enums import CallbackAPIVersion
 
 from backend.db import Conn, DatabaseUnreachable, connect
 from backend.ingest.commit import Outcome, Publish, commit_batch
+from edge.broker import Broker
 from edge.messages import VERSION
 
 log = structlog.get_logger("backend.ingest")
@@ -122,38 +121,21 @@ class Consumer:
     """The connection to the broker: `with Consumer(url) as c: c.take() ... c.done()`. Reconnects by itself."""
 
     def __init__(self, mqtt_url: str) -> None:
-        parts = urlsplit(mqtt_url)
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-            raise ValueError("STOWAGE_MQTT_URL must look like mqtt://user:password@host:1883")
-        self._tls = parts.scheme == "mqtts"
-        self._host = parts.hostname
-        self._port = parts.port or (8883 if self._tls else 1883)
-        self._user = unquote(parts.username) if parts.username else None
-        self._password = unquote(parts.password) if parts.password else None
+        self._broker = Broker.from_url(mqtt_url)
         self._queue: queue.Queue[_Arrived] = queue.Queue()
         self._connection = 0
         self._client: mqtt.Client | None = None
 
     def __enter__(self) -> Consumer:
         self._queue = queue.Queue()
-        client = mqtt.Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=f"stowage-ingest-{secrets.token_hex(6)}",
-            clean_session=True,
-            manual_ack=True,
-        )
-        if self._user:
-            client.username_pw_set(self._user, self._password)
-        if self._tls:
-            client.tls_set_context(ssl.create_default_context())
+        client = self._broker.client(f"stowage-ingest-{secrets.token_hex(6)}", manual_ack=True)
         client.reconnect_delay_set(1, 10)
-        client.connect_timeout = 5.0
         client.on_connect = self._connected
         client.on_disconnect = self._disconnected
         client.on_connect_fail = self._unreachable
         client.on_subscribe = self._subscribed
         client.on_message = self._received
-        client.connect_async(self._host, self._port, keepalive=30)
+        client.connect_async(self._broker.host, self._broker.port, keepalive=30)
         client.loop_start()
         self._client = client
         return self
@@ -202,7 +184,7 @@ class Consumer:
         if code.is_failure:
             log.error(
                 "broker_refuses",
-                broker=f"{self._host}:{self._port}",
+                broker=str(self._broker),
                 why=str(code),
                 hint="check STOWAGE_MQTT_URL",
             )
@@ -214,20 +196,21 @@ class Consumer:
         if any(c.is_failure for c in codes):
             log.error(
                 "broker_refuses_subscription",
-                broker=f"{self._host}:{self._port}",
+                broker=str(self._broker),
                 topics=[t for t, _ in TOPICS],
             )
             return  # fmt: skip
-        log.info("broker_connected", broker=f"{self._host}:{self._port}")
+        log.info("broker_connected", broker=str(self._broker))
 
     def _disconnected(
         self, _client: mqtt.Client, _data: Any, _flags: Any, code: Any, _properties: Any
     ) -> None:
         if code.is_failure:
-            log.warning("broker_away", broker=f"{self._host}:{self._port}", why=str(code))
+            log.warning("broker_away", broker=str(self._broker), why=str(code))
 
     def _unreachable(self, _client: mqtt.Client, _data: Any) -> None:
-        log.warning("broker_unreachable", broker=f"{self._host}:{self._port}")
+        why = sys.exc_info()[1]  # paho calls this while it handles it
+        log.warning("broker_unreachable", broker=str(self._broker), why=str(why))
 
     def _received(self, client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         if message.retain and not message.topic.endswith("/status"):

@@ -25,11 +25,10 @@ import sys
 import threading
 from pathlib import Path
 
-import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from backend.private import write_private
+from edge.broker import Broker
 from stowage.parts import PartFailed
 from stowage.parts.child import Child, last_lines, spawn, unprivileged_user, wait_until
 from stowage.parts.ports import remembered_port
@@ -221,10 +220,16 @@ def password_matches(password: str, hashed: str) -> bool:
     return secrets.compare_digest(got, wanted)
 
 
-def can_log_in(
-    host: str, port: int, user: str | None, password: str | None, *, tls: bool = False, timeout_s: float = 3
-) -> bool:
-    """Whether a broker there accepts this account."""
+def can_log_in(host: str, port: int, user: str | None, password: str | None) -> bool:
+    """Whether a broker is there and accepts this account."""
+    try:
+        return accepts(Broker(host=host, port=port, username=user, password=password))
+    except OSError:
+        return False
+
+
+def accepts(broker: Broker, timeout_s: float = 3) -> bool:
+    """Whether it takes the account. Raises OSError where it does not answer, or not as it should."""
     answered = threading.Event()
     accepted = False
 
@@ -233,19 +238,15 @@ def can_log_in(
         accepted = not reason.is_failure
         answered.set()
 
-    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=f"stowage-probe-{secrets.token_hex(4)}")
-    client.username_pw_set(user, password)
-    if tls:
-        client.tls_set()
+    client = broker.client(f"stowage-probe-{secrets.token_hex(4)}")
     client.on_connect = on_connect
     client.connect_timeout = timeout_s
     try:
-        client.connect(host, port)
+        client.connect(broker.host, broker.port)
         client.loop_start()
-        answered.wait(timeout_s)
+        if not answered.wait(timeout_s):
+            raise TimeoutError(f"it takes connections and says nothing for {timeout_s:.0f} s")
         client.disconnect()
-    except OSError:
-        return False
     finally:
         client.loop_stop()
     return accepted

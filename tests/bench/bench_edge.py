@@ -12,12 +12,13 @@ from pathlib import Path
 import msgspec
 
 from device_drivers.readings import TagRead
+from edge.broker import Broker
 from edge.cleaning.zones import Zones
 from edge.config import DeviceSection
 from edge.intake import Intake
 from edge.messages import AgentStatus, BarcodeScanned, TagSighting, TagsSeen
 from edge.spool import NewEvent, Spool
-from edge.uplink import Broker, Uplink
+from edge.uplink import Uplink
 from tests.edge import doorway, smoothing
 from tests.edge.brokers import RunningBroker, find_mosquitto, wait_for
 from tests.edge.consumer import Consumer

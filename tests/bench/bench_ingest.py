@@ -26,8 +26,8 @@ from backend.ids import new_id
 from backend.migrate import migrate
 from device_drivers.gs1 import sgtin96_hex
 from edge import messages
+from edge.broker import Broker
 from edge.messages import Ack, Event, EventBatch, EventData, TagPassage, TagSighting, TagsPassed, TagsSeen
-from edge.uplink import Broker
 from stowage.parts.broker import EmbeddedBroker
 from stowage.parts.postgres import EmbeddedPostgres
 from tests.backend.ingest.sender import Sender, new_sender

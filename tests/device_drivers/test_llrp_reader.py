@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from device_drivers.driver import DeviceBusy, DeviceLost, DeviceRefused, Driver,
 from device_drivers.emulator import Antenna, EmulatedReader, Radio, Scene, WorldClock
 from device_drivers.llrp.codec import element
 from device_drivers.readings import DeviceInfo, RejectedFrame, TagRead
+from tests.certificate import self_signed
 from tests.device_drivers.rigs import EPC, is_a, read_until
 
 OTHER = "3074257BF7194E4000001A86"
@@ -352,22 +352,9 @@ def test_something_else_behind_the_port_is_not_taken_for_a_reader() -> None:
 # --- TLS ----------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tls")
-    command = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=reader"
-    )
-    try:
-        subprocess.run(command.split(), cwd=folder, check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("no openssl command")
-    return folder
-
-
-def test_a_self_signed_reader_is_refused_unless_this_one_is_allowed(certificate: Path) -> None:
+def test_a_self_signed_reader_is_refused_unless_this_one_is_allowed(tmp_path: Path) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    context.load_cert_chain(*self_signed(tmp_path, "DNS:reader"))
     with reader_with(tls=context) as (reader, _):
         with pytest.raises(DeviceLost, match="TLS"):
             driver_of(reader, tls="verify").open()

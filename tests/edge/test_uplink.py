@@ -13,9 +13,10 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from edge import messages
+from edge.broker import Broker
 from edge.messages import AgentStatus, BarcodeScanned, Command
 from edge.spool import NewEvent, Spool
-from edge.uplink import Broker, Uplink, UplinkSettings
+from edge.uplink import Uplink, UplinkSettings
 from tests.edge.brokers import RunningBroker, find_mosquitto, wait_for
 from tests.edge.consumer import Consumer
 

@@ -23,9 +23,10 @@ from backend import devices, ingest
 from backend.db import Conn, connect
 from backend.migrate import migrate
 from backend.worker import write_broker_access
+from edge.broker import Broker
 from edge.messages import AgentStatus, BarcodeScanned
 from edge.spool import NewEvent, Spool
-from edge.uplink import Broker, Uplink, UplinkSettings
+from edge.uplink import Uplink, UplinkSettings
 from stowage.parts.broker import EmbeddedBroker, find_mosquitto
 from stowage.parts.postgres import EmbeddedPostgres
 from tests.backend.ingest.sender import Sender, new_sender, passage
@@ -210,7 +211,7 @@ def test_a_backlog_on_a_slow_database_is_committed_in_many_pieces(
 
 
 def test_a_wrong_broker_address_is_said_at_once(database_url: str) -> None:
-    with pytest.raises(ValueError, match="STOWAGE_MQTT_URL"):
+    with pytest.raises(ValueError, match="mqtt://host:1883"):
         ingest.run(database_url, "http://here", threading.Event())
 
 
