@@ -1,7 +1,8 @@
 """A return is begun with its first lines, booked customer -> place all or none; more are added one by one.
 
 Grade decides the status unless the person says otherwise: as new is available again, everything else waits in
-quarantine. Against an order, nobody gives back more than was shipped to them, nor a serial that left with another one.
+quarantine. Against an order, nobody gives back more than was shipped to them, nor a serial that left with
+another one or a lot that did not leave with it.
 A line whose movement is reversed counts as not returned. Every line is checked by `_check` and booked by `_book`.
 """
 
@@ -393,6 +394,15 @@ def _take_from(conn: Conn, site_id: UUID, shipped: _Shipped, what: What, at: str
             expected=order.number,
             seen=left_with[1],
         )
+    lots = [] if what.lot is None else _lots_that_left(conn, site_id, order.id, what.item_id)
+    if lots and what.lot not in lots:
+        raise NotOfThisOrder(
+            f"{order.number} had {what.sku} of lot {', '.join(lots)}, not of {what.lot}. Check the label; what is of "
+            f"{what.lot} is received without the order.",
+            field=f"{at}lot",
+            expected=lots,
+            seen=what.lot,
+        )
     shipped.left[what.item_id] -= what.units
 
 
@@ -405,6 +415,17 @@ def _came_back(conn: Conn, site_id: UUID, order_id: UUID) -> list[tuple[UUID, De
     ).fetchall()
     taken_back = ledger.reversed_among(conn, site_id, [r[2] for r in rows])
     return [(r[0], r[1]) for r in rows if r[2] not in taken_back]
+
+
+def _lots_that_left(conn: Conn, site_id: UUID, order_id: UUID, item_id: UUID) -> list[str]:
+    """The lots of the order's cartons; none where it left before anybody scanned."""
+    rows = conn.execute(
+        """select distinct l.code from carton c join carton_content x on x.site_id = c.site_id and x.carton_id = c.id
+                  join lot l on l.id = x.lot_id
+           where c.site_id = %s and c.order_id = %s and c.state = 'shipped' and x.item_id = %s order by l.code""",
+        [site_id, order_id, item_id],
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def _left_with(conn: Conn, site_id: UUID, what: What) -> tuple[UUID, str] | None:

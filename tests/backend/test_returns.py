@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from backend import ledger, returns
+from backend.catalog import lot_of
 from backend.db import Conn
 from backend.ids import new_id
 from backend.integration.erp import outbox
@@ -110,8 +111,10 @@ def test_a_serial_that_is_in_stock_cannot_come_back(api: Api, conn: Conn, wareho
     assert stock(conn, warehouse, "DOCK-1") == {}
 
 
-def packed(conn: Conn, w: Warehouse, order_id: UUID, serial: str) -> None:
-    """A carton of an order that left, with one serial in it."""
+def packed(
+    conn: Conn, w: Warehouse, order_id: UUID, serial: str | None = None, lot_id: UUID | None = None
+) -> None:
+    """A carton of an order that left, with one unit in it."""
     carton = new_id()
     conn.execute(
         "insert into license_plate (id, site_id, code, kind) values (%s, %s, %s, 'carton')",
@@ -119,13 +122,14 @@ def packed(conn: Conn, w: Warehouse, order_id: UUID, serial: str) -> None:
     )
     conn.execute(
         """insert into carton (site_id, id, order_id, position, bench_id, state, tare_g, opened_at, opened_by, closed_at, closed_by)
-           values (%s, %s, %s, 1, %s, 'shipped', 100, clock_timestamp(), 'user:w', clock_timestamp(), 'user:w')""",
-        [w.site_id, carton, order_id, w.places["DOCK-1"]],
+           select %s, %s, %s, count(*) + 1, %s, 'shipped', 100, clock_timestamp(), 'user:w', clock_timestamp(), 'user:w'
+           from carton where order_id = %s""",
+        [w.site_id, carton, order_id, w.places["DOCK-1"], order_id],
     )
     conn.execute(
-        """insert into carton_content (site_id, id, carton_id, line_id, item_id, serial, quantity)
-           select site_id, %s, %s, id, item_id, %s, 1 from sales_order_line where order_id = %s""",
-        [new_id(), carton, serial, order_id],
+        """insert into carton_content (site_id, id, carton_id, line_id, item_id, serial, lot_id, quantity)
+           select site_id, %s, %s, id, item_id, %s, %s, 1 from sales_order_line where order_id = %s""",
+        [new_id(), carton, serial, lot_id, order_id],
     )
 
 
@@ -143,6 +147,30 @@ def test_a_serial_comes_back_for_the_order_it_left_with_last(
     assert stock(conn, warehouse, "QUAR") == {}
     assert give_back(api, drill, order_id=str(second)).status_code == 201
     assert stock(conn, warehouse, "QUAR") == {"DRILL-X": 1}
+
+
+def test_a_lot_that_did_not_leave_with_the_order_does_not_come_back_for_it(
+    api: Api, conn: Conn, warehouse: Warehouse
+) -> None:
+    order, before_cartons = (shipped_order(conn, warehouse, "MILK-1L", "2") for _ in range(2))
+    for lot in ("L1", "L0"):
+        lot_id = lot_of(conn, warehouse.items["MILK-1L"], lot, date(2027, 1, 1))
+        packed(conn, warehouse, order, lot_id=lot_id)
+
+    def milk(lot: str) -> list[dict[str, Any]]:
+        return [
+            {"code": f"(01){EACH['MILK-1L']}(17)270101(10){lot}", "reason": "too much", "grade": "opened"}
+        ]
+
+    refused = give_back(api, milk("L2"), order_id=str(order))
+    assert (refused.status_code, refused.json()["field"]) == (409, "lines.0.lot")
+    assert (refused.json()["expected"], refused.json()["seen"]) == (["L0", "L1"], "L2")
+    assert "received without the order" in refused.json()["detail"]
+    assert stock(conn, warehouse, "QUAR") == {}
+    assert give_back(api, milk("L1"), order_id=str(order)).status_code == 201
+    assert give_back(api, milk("L2")).status_code == 201
+    assert give_back(api, milk("L2"), order_id=str(before_cartons)).status_code == 201
+    assert stock(conn, warehouse, "QUAR") == {"MILK-1L": 3}
 
 
 def test_the_same_key_twice_is_one_return(api: Api, conn: Conn, warehouse: Warehouse) -> None:
