@@ -38,7 +38,11 @@ def move_plate(
     kind = _kind(conn, to_place_id)
     held = ledger.reservations_on_plate(conn, ctx.site_id, license_plate_id)
     orders.lock_promised(conn, ctx, held)  # orders before stock, as everywhere
-    held = ledger.reservations_on_plate(conn, ctx.site_id, license_plate_id)
+    ledger.lock_plates(conn, ctx.site_id, license_plate_id)
+    ledger.lock_plate_rows(conn, ctx.site_id, license_plate_id)
+    held = ledger.reservations_on_plate(
+        conn, ctx.site_id, license_plate_id
+    )  # and what was promised until now
     _refuse_cartons(conn, ctx, license_plate_id, kind)
     broken: list[Reservation] = []
     if kind not in (*SHELVES, *WORKPLACES):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from uuid import UUID
 
@@ -10,10 +12,10 @@ import pytest
 from backend import ledger, orders, packing, picking
 from backend.catalog.tags import NewPlate, create_plate
 from backend.catalog.tags.plates import PlateContent
-from backend.db import Conn
+from backend.db import Conn, connect
 from backend.transfers import move_by_code
 from backend.transfers.plates import PlateOnItsWay
-from tests.backend.orders.flow import accept, again, on_hand, stages
+from tests.backend.orders.flow import accept, again, new_order, on_hand, stages
 from tests.conftest import Warehouse, put_stock
 
 TEA = "06412345000012"
@@ -67,6 +69,33 @@ def test_a_promised_pallet_set_apart_loses_its_promise_and_the_order_gets_other_
     move(conn, warehouse, "P-1", "QUAR")
     assert [(t.place_code, int(t.remaining)) for t in tasks(conn, warehouse)] == [("A-01-2", 3)]
     assert stages(again(conn, warehouse, o)) == {"allocated": 3, "waiting": 2}
+    assert ledger.verify(conn) == []
+
+
+@pytest.mark.parametrize(
+    ("to", "to_pick", "spread"), [("A-02-1", [("A-02-1", 5)], {"allocated": 5}), ("QUAR", [], {"waiting": 5})]
+)
+def test_what_is_promised_while_the_pallet_is_carried_away_is_followed_too(
+    database_url: str,
+    conn: Conn,
+    warehouse: Warehouse,
+    to: str,
+    to_pick: list[tuple[str, int]],
+    spread: dict[str, int],
+) -> None:
+    plate(conn, warehouse, "P-1", "A-01-1", "12")
+    with ThreadPoolExecutor(1) as somebody, connect(database_url, autocommit=True) as sales:
+        with sales.transaction():
+            o = orders.accept(sales, warehouse.ctx(), new_order(warehouse, ("TEA-250", "5")))
+            carried = somebody.submit(move, conn, warehouse, "P-1", to)
+            while (
+                not carried.done()
+                and not sales.execute("select 1 from pg_locks where not granted").fetchone()
+            ):
+                time.sleep(0.01)
+        carried.result()
+    assert [(t.place_code, int(t.remaining)) for t in tasks(conn, warehouse)] == to_pick
+    assert stages(again(conn, warehouse, o)) == spread
     assert ledger.verify(conn) == []
 
 
