@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
@@ -21,13 +20,13 @@ FOUND = {"item": "TEA-250", "place": "A-01-1", "change": "5", "reason": "found b
 
 def test_many_more_reads_at_once_than_connections_hold_up_nobody(api: Api) -> None:
     """Reads that hold a connection must not wait for threads that are held by reads waiting for a connection."""
-    started = time.monotonic()
     with ThreadPoolExecutor(5 * POOL_SIZE) as people:
         reads = [people.submit(api.get, "/api/v1/items") for _ in range(4 * POOL_SIZE)]
         write = people.submit(api.post, ADJUST, json=FOUND)
         assert Counter(read.result().status_code for read in reads) == {200: len(reads)}
-        assert write.result().status_code == 201
-    assert time.monotonic() - started < 14  # the pool's patience is 15 s
+        assert (
+            write.result().status_code == 201
+        )  # who had waited for as long as the pool is patient would have got 503
 
 
 def test_a_connection_that_the_database_ends_is_replaced(
@@ -43,9 +42,7 @@ def test_a_connection_that_the_database_ends_is_replaced(
         try:
             for _ in range(POOL_SIZE + 4):
                 assert api.post(ADJUST, json=FOUND | {"reason": "hang up"}).status_code == 503
-            started = time.monotonic()
             assert api.post(ADJUST, json=FOUND).status_code == 201
-            assert time.monotonic() - started < 10
         finally:
             owner.execute("drop function hang_up() cascade")
     assert api.get(f"/api/v1/items/{warehouse.items['TEA-250']}/stock").json()["on_hand"] == "5"

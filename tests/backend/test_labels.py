@@ -112,7 +112,7 @@ def test_a_label_goes_over_the_wire_to_a_printer(api: Api, conn: Conn, warehouse
                 while data := connection.recv(4096):
                     received.extend(data)
 
-        printer = threading.Thread(target=take)
+        printer = threading.Thread(target=take, daemon=True)
         printer.start()
         target = f"127.0.0.1:{server.getsockname()[1]}"
         api.put("/api/v1/printers", json={"code": "dock", "kind": "raw_tcp", "target": target})
@@ -120,7 +120,7 @@ def test_a_label_goes_over_the_wire_to_a_printer(api: Api, conn: Conn, warehouse
             "/api/v1/labels", json={"kind": "item", "ref": str(warehouse.items["TEA-250"]), "printer": "dock"}
         ).json()
         print_waiting_label(conn, label["id"])
-        printer.join(10)
+        printer.join()
     assert received.decode() == api.get(f"/api/v1/labels/{label['id']}/zpl").text
 
 

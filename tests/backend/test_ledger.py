@@ -203,7 +203,7 @@ def test_ten_callers_for_five_pieces_get_five(database_url: str, conn: Conn, war
     for t in threads:
         t.start()
     for t in threads:
-        t.join(30)
+        t.join()
     assert sorted(outcomes) == ["got"] * 5 + ["none"] * 5
     assert ledger.verify(conn) == []
 
@@ -230,7 +230,7 @@ def test_opposite_moves_at_once_wait_for_each_other_and_conserve_stock(
     for t in threads:
         t.start()
     for t in threads:
-        t.join(60)
+        t.join()
     assert failures == []
     assert on_hand(conn, warehouse, "TEA-250", "A-01-1") == 50
     assert ledger.verify(conn) == []

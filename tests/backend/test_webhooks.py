@@ -66,7 +66,7 @@ def emit(conn: Conn, w: Warehouse, subject: str = "TEA-250", type_: str = "item.
 
 
 def deliver(conn: Conn) -> int:
-    with httpx.Client(timeout=5) as client:
+    with httpx.Client(timeout=60) as client:
         return deliver_due(conn, client.post)
 
 

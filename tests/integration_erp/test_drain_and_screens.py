@@ -23,7 +23,7 @@ from tests.integration_erp.conftest import Site, reference
 pytestmark = pytest.mark.tryton
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 40) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 150) -> Any:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := what():
@@ -45,7 +45,7 @@ def sender(database_url: str, server: Tryton, site: Site) -> Iterator[None]:
     thread.start()
     yield
     stop.set()
-    thread.join(30)
+    thread.join(120)
     assert not thread.is_alive()
 
 

@@ -110,12 +110,13 @@ def _follow(
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(database_url, None, stop))
     thread.start()
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 150
     while conn.execute(
         "select 1 from procrastinate_jobs where task_name = 'stock_changed' and status <> 'succeeded'"
     ).fetchone():
         assert time.monotonic() < deadline, "the worker did its jobs"
         time.sleep(0.1)
     stop.set()
-    thread.join(30)
+    thread.join(120)
+    assert not thread.is_alive(), "what the worker says last is in the log"
     assert send_all(conn, erp).posted >= 1

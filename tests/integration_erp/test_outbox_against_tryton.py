@@ -18,7 +18,7 @@ from stowage.parts.tryton import Tryton
 from tests.integration_erp.conftest import COLD, LOST, QUARANTINE, STORAGE, Site, reference, send_all, stock
 from tests.integration_erp.proxy import Proxy, Verdict
 
-pytestmark = pytest.mark.tryton
+pytestmark = [pytest.mark.tryton, pytest.mark.timeout(1200)]  # a server started over and over, on any machine
 
 
 class Books:

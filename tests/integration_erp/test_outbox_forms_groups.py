@@ -46,9 +46,9 @@ def move(
     return str(posted.movement_id)
 
 
-def groups(conn: Conn, after: timedelta = LATER) -> list[outbox.Group]:
+def groups(conn: Conn) -> list[outbox.Group]:
     with conn.transaction():
-        return outbox.next_groups(conn, datetime.now(UTC) + after)
+        return outbox.next_groups(conn, datetime.now(UTC) + LATER)
 
 
 def lines(conn: Conn, group: outbox.Group) -> set[str]:
@@ -93,8 +93,11 @@ def test_what_belongs_together_waits_a_moment_and_becomes_one_document(
     post_all(conn)
     first = move(conn, warehouse, "TEA-250", "4", "A-01-1", "C-01-1")
     second = move(conn, warehouse, "TEA-250", "3", "A-01-1", "C-01-2")
-    assert groups(conn, timedelta(0)) == []
-    (group,) = groups(conn)
+    row = conn.execute("select max(recorded_at) from posting").fetchone()
+    assert row is not None
+    with conn.transaction():
+        assert outbox.next_groups(conn, row[0] + 0.9 * outbox.QUIET) == []
+        (group,) = outbox.next_groups(conn, row[0] + outbox.QUIET)
     assert (group.kind, lines(conn, group)) == ("internal", {first, second})
 
 

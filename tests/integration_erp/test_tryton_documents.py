@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -292,13 +293,14 @@ def test_an_unknown_item_names_its_line_and_sends_nothing(erp: TrytonConnector, 
 
 
 def test_a_closed_period_is_said_as_such(erp: TrytonConnector, change: Change) -> None:
-    period = erp._create("stock.period", {"company": 1, "date": today().replace(year=today().year - 1)})
+    a_year_ago = today() - timedelta(days=365)
+    period = erp._create("stock.period", {"company": 1, "date": a_year_ago})
     erp._call("stock.period", "close", [period])
     late = document(
         Kind.RECEIPT,
         line("GRC-CHOC-90", 1, SUPPLIER, STORAGE),
         partner="S-NORD",
-        on=today().replace(year=today().year - 1, month=1),
+        on=a_year_ago - timedelta(days=30),
     )
     with pytest.raises(ErpClosedPeriod, match="reopen period"):
         erp.post(late)

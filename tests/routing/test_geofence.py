@@ -5,7 +5,7 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from routing.geo import Point, metres_from, straight_m
@@ -98,6 +98,7 @@ def test_inside_is_a_circle_on_the_ground() -> None:
     assert all(straight_m(p, STOP) == pytest.approx(60, abs=0.5) for p in ring)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.floats(0, 400), st.floats(0, 360), st.floats(0.1, 900)), max_size=60))
 def test_arrivals_and_departures_always_alternate(track: list[tuple[float, float, float]]) -> None:
     presence, at, kinds = Presence(), NOON, []
@@ -111,6 +112,7 @@ def test_arrivals_and_departures_always_alternate(track: list[tuple[float, float
     assert kinds == [("arrived", "departed")[n % 2] for n in range(len(kinds))]
 
 
+@settings(deadline=None)
 @given(st.floats(0, 2000), st.floats(0, 360))
 def test_metres_on_the_plane_are_those_on_the_earth(metres: float, direction: float) -> None:
     east, north = metres_from(STOP, off(metres, direction))

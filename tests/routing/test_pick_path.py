@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from routing.pick_path import BinStop, pick_path
@@ -36,6 +36,7 @@ def test_stops_at_one_bin_stay_together_in_the_order_given() -> None:
     assert [s[0] for s in pick_path(stops, lambda s: BinStop(s[1]))] == ["a", "z", "x", "y"]
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.sampled_from("ABCD"), st.integers(1, 30), st.none() | st.integers(0, 50))))
 def test_no_stop_is_lost_or_doubled(raw: list[tuple[str, int, int | None]]) -> None:
     stops = [BinStop(f"{a}-{n:02d}-1", seq) for a, n, seq in raw]

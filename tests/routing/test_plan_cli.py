@@ -115,7 +115,7 @@ def test_a_file_that_cannot_be_planned_ends_with_one_sentence(
 def test_a_long_plan_shows_its_progress_beside_its_answer(
     vectors: Path, stowage_plan: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plan_cli, "QUIET_S", 0.2)
+    monkeypatch.setattr(plan_cli, "QUIET_S", 0.0)
     done = stowage_plan(vectors / "vrp" / "homberger_200" / "r1_2_1.txt", "--limit", "1.5", "--json")
     assert done.answer["feasible"] is True
     assert " s: " in done.err

@@ -90,7 +90,7 @@ def test_a_matrix_in_pieces_is_the_matrix_in_one(
     )  # fmt: skip
     narrow = Roads(f"http://127.0.0.1:{port}")
     try:
-        assert wait_until(lambda: _answers(port), 20, while_running=child)
+        assert wait_until(lambda: _answers(port), 120, while_running=child)
         asked, whole = narrow.matrix(doors), roads.matrix(doors)
         np.testing.assert_array_equal(asked.matrix.distance_m, whole.matrix.distance_m)
         np.testing.assert_array_equal(asked.matrix.duration_s, whole.matrix.duration_s)

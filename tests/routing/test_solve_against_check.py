@@ -34,14 +34,24 @@ def test_a_thousand_small_problems_get_plans_that_keep_every_rule(seed: int) -> 
 def test_nothing_is_left_out_where_a_slot_is_free_and_worth_it(seed: int) -> None:
     dice = Random(seed)
     problem = random_problem(dice, jobs=10)
-    plan = routing.solve(problem, limit_s=0.8, seed=1)
+    found = _left_out_for_nothing(problem, limit_s=0.8)
+    if found:  # the time may have been over before all was tried
+        found = _left_out_for_nothing(problem, limit_s=20)
+    assert found == []
+
+
+def _left_out_for_nothing(problem: Problem, limit_s: float) -> list[object]:
+    plan = routing.solve(problem, limit_s=limit_s, seed=1)
     prizes = {j.id: j.prize for j in problem.jobs}
+    found: list[object] = []
     for unserved in plan.unserved:
         if unserved.id not in prizes:
             continue
         slot, prize = insertion.best(problem, plan, unserved.id), prizes[unserved.id]
         # Costs are rounded: one more or less says nothing.
-        assert slot is None or (prize is not None and slot.extra_cost >= prize - 1), (unserved, slot)
+        if slot is not None and (prize is None or slot.extra_cost < prize - 1):
+            found.append((unserved, slot))
+    return found
 
 
 def test_a_place_that_only_a_way_by_another_stop_leads_home_from_is_served() -> None:

@@ -91,7 +91,7 @@ def test_ten_orders_for_five_pieces_get_five(database_url: str, conn: Conn, ware
     for t in threads:
         t.start()
     for t in threads:
-        t.join(60)
+        t.join()
     assert failures == []
     assert sorted(got) == [0] * 5 + [1] * 5
     assert reserved(conn, warehouse, "TEA-250") == 5

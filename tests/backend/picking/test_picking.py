@@ -124,7 +124,7 @@ def test_two_pickers_get_two_tasks_and_never_the_same(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join()
     claimed = [t.id for t in got if t is not None]
     assert len(claimed) == len(set(claimed)) == 3
 
@@ -149,7 +149,7 @@ def test_one_of_two_workers_confirming_one_task_is_told_who_does_it(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join()
     assert sorted(outcomes) == ["Conflict", "picked"]
     assert on_hand(conn, warehouse, "TEA-250", "STAGE-OUT") == 4
     assert ledger.verify(conn) == []
@@ -335,7 +335,7 @@ def test_cancelling_while_picking_brings_the_picked_goods_back_and_leaves_no_gho
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join()
     assert failures == []
     assert again(conn, warehouse, o).state == "cancelled"
     assert open_tasks(conn, warehouse) == []

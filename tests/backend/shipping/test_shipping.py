@@ -430,7 +430,7 @@ def test_departing_twice_at_once_ships_once(database_url: str, conn: Conn, stock
     for t in threads:
         t.start()
     for t in threads:
-        t.join(30)
+        t.join()
     assert sorted(outcomes) == ["departed", "refused", "refused"]
     assert again(conn, stock, p.order).lines[0].shipped == 4
     assert ledger.verify(conn) == []
