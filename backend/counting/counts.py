@@ -187,6 +187,7 @@ def _say_what_was_not_found(conn: Conn, ctx: Context, task: CountTask, found: li
 def submit(conn: Conn, ctx: Context, task_id: UUID) -> CountTask:
     """Ends a round: agreed or within tolerance -> done; else a second person; after them -> a lead approves."""
     task = _countable(conn, ctx, task_id)
+    ledger.lock_rows_at(conn, ctx.site_id, task.place_id, task.item_id)
     found = differences(conn, ctx, task)
     counters = [*task.counted_by, ctx.actor]
     worst = max((abs(d.change) for d in found), default=ZERO)
@@ -206,6 +207,7 @@ def approve(conn: Conn, ctx: Context, task_id: UUID) -> CountTask:
         raise Conflict(f"This count is {task.state.replace('_', ' ')}; only a finished recount is approved.")
     if task.counted_by and ctx.actor == task.counted_by[-1]:
         raise NeedsAnotherPerson("You counted this yourself; another lead has to approve it.")
+    ledger.lock_rows_at(conn, ctx.site_id, task.place_id, task.item_id)
     _settle(conn, ctx, task, differences(conn, ctx, task))
     return _to(conn, ctx, task, "done", task.counted_by)
 

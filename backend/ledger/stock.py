@@ -119,6 +119,18 @@ def lock_plate_rows(conn: Conn, site_id: UUID, license_plate_id: UUID) -> None:
     )
 
 
+def lock_rows_at(conn: Conn, site_id: UUID, place_id: UUID, item_id: UUID | None = None) -> None:
+    """Nobody takes what lies there, or brings more of it, until the transaction ends."""
+    params = {"site": site_id, "place": place_id, "item": item_id}
+    here = "site_id = %(site)s and place_id = %(place)s and (%(item)s::uuid is null or item_id = %(item)s)"
+    serials = conn.execute(
+        f"select item_id, serial from balance where {here} and serial is not null and on_hand > 0".encode(),
+        params,
+    ).fetchall()
+    lock_serials(conn, serials)  # before balances, as everywhere
+    conn.execute(f"select 1 from balance where {here} order by {_LOCK_ORDER} for update".encode(), params)
+
+
 def row_of_serial(conn: Conn, site_id: UUID, item_id: UUID, serial: str) -> BalanceRow | None:
     """Where the site's books have a serial."""
     found = _rows(conn, " and b.item_id = %s and b.serial = %s", [site_id, item_id, serial])

@@ -258,6 +258,9 @@ def _units_out(p: _Passage, tags: list[KnownTag], passed: list[Carton]) -> None:
 def _serial_out(p: _Passage, here: list[Shipment], t: KnownTag) -> None:
     assert t.item_id is not None
     row = _row_of_serial(p, t)
+    if row is None or _carton_around(p, row) is None:
+        ledger.lock_serials(p.conn, [(t.item_id, str(t.serial))])
+        row = _row_of_serial(p, t)  # it may have been packed meanwhile
     if row is None:
         gone = p.conn.execute(
             """select 1 from movement m join place c on c.id = m.to_place_id and c.kind = 'customer'
@@ -268,7 +271,7 @@ def _serial_out(p: _Passage, here: list[Shipment], t: KnownTag) -> None:
             _raise(p, "unknown_unit_left", f"{t.sku} serial {t.serial} went out through {p.door_code}; the books never had it.",
                    p.evidence([t.epc]), t.item_id)  # fmt: skip
         return
-    c = find_carton(p.conn, p.ctx.site_id, row.license_plate_id) if row.license_plate_id is not None else None
+    c = _carton_around(p, row)
     if c is not None and c.state in ("open", "closed", "loaded"):
         lock_orders(p.conn, p.ctx.site_id, [c.order_id])
         s = _its_shipment_here(p, c)
@@ -377,6 +380,12 @@ def _stray_units(p: _Passage, here: list[Shipment], t: KnownTag) -> None:
     detail = f"{t.units.normalize():f} of {t.sku} went out through {p.door_code} beyond what is shipped there; {where}."
     _out_of_place(
         p, "unexpected_exit", detail, t.epc, None, [t.epc], [source] if source else [], item_id=t.item_id
+    )
+
+
+def _carton_around(p: _Passage, row: BalanceRow) -> Carton | None:
+    return (
+        find_carton(p.conn, p.ctx.site_id, row.license_plate_id) if row.license_plate_id is not None else None
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -11,7 +13,7 @@ import pytest
 from backend import counting, ledger, orders, picking, receiving
 from backend.context import Context
 from backend.counting import counts
-from backend.db import Conn
+from backend.db import Conn, connect
 from backend.ledger import Move, Spot
 from backend.picking.confirm import ExpiredLot
 from backend.receiving import AsnTag, NewAsn
@@ -96,6 +98,29 @@ def test_a_serial_counted_in_another_bin_comes_from_where_the_books_had_it(
     tasks = picking.tasks_where(conn, " and t.state = 'open'", [warehouse.site_id])
     assert [t.place_code for t in tasks] == ["A-02-1"], "the order that was promised it finds it there"
     assert stages(again(conn, warehouse, o)) == {"allocated": 1}
+    assert ledger.verify(conn) == []
+
+
+def test_a_serial_that_is_being_taken_away_while_the_count_ends_is_not_lost(
+    database_url: str, conn: Conn, warehouse: Warehouse
+) -> None:
+    put_stock(conn, warehouse, "DRILL-X", "A-01-1", "1", serial="S1")
+    with conn.transaction():
+        task = counting.open_count(
+            conn, warehouse.ctx(), warehouse.places["A-01-1"], None, reason="test", tolerance=Decimal(1)
+        )
+    away = Move(warehouse.items["DRILL-X"], Decimal(1), Spot(warehouse.places["A-01-1"]), Spot(warehouse.places["STAGE-OUT"]),
+                "taken", "transfer", serial="S1")  # fmt: skip
+    with ThreadPoolExecutor(1) as ann, connect(database_url, autocommit=True) as picker:
+        with picker.transaction():
+            ledger.post(picker, warehouse.ctx(), [away])
+            ended = ann.submit(counted, conn, warehouse, task, "ann")
+            while (
+                not ended.done() and not picker.execute("select 1 from pg_locks where not granted").fetchone()
+            ):
+                time.sleep(0.01)
+        assert ended.result() == "done"
+    assert stock(conn, warehouse, "STAGE-OUT") == {"DRILL-X": 1}
     assert ledger.verify(conn) == []
 
 

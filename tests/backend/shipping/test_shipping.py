@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -314,6 +316,29 @@ def test_a_serial_read_leaving_in_its_carton_confirms_it_and_one_from_the_shelf_
     assert discrepancies(conn) == ["unexpected_exit"]
     passage(conn, warehouse, sgtin96_hex("06412345000036", PREFIX, 999))
     assert discrepancies(conn) == ["unexpected_exit", "unknown_unit_left"]
+    assert ledger.verify(conn) == []
+
+
+def test_a_serial_that_is_being_packed_when_it_is_read_leaving_stays_in_its_carton(
+    database_url: str, conn: Conn, warehouse: Warehouse
+) -> None:
+    put_stock(conn, warehouse, "DRILL-X", "A-01-1", "1", serial="101")
+    o = accept(conn, warehouse, ("DRILL-X", "1"))
+    pick_all(conn, warehouse, o)
+    with conn.transaction():
+        box = packing.open_carton(conn, warehouse.ctx(), o.id, warehouse.places["BENCH-1"])
+    tag = sgtin96_hex("06412345000036", PREFIX, "101")
+    with ThreadPoolExecutor(1) as door, connect(database_url, autocommit=True) as packer:
+        with packer.transaction():
+            packing.pack(packer, warehouse.ctx(), box.id, "101")
+            read = door.submit(passage, conn, warehouse, tag)
+            while (
+                not read.done() and not packer.execute("select 1 from pg_locks where not granted").fetchone()
+            ):
+                time.sleep(0.01)
+        read.result()
+    assert [n.serial for n in packing.carton(conn, warehouse.site_id, box.id).contents] == ["101"]
+    assert [r.serial for r in ledger.on_plate(conn, warehouse.site_id, box.id)] == ["101"]
     assert ledger.verify(conn) == []
 
 
