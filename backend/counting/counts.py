@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
-from backend import ledger, orders
+from backend import ledger, orders, packing
 from backend.catalog import lot_of, resolve_code
 from backend.context import Context
 from backend.counting.discrepancies import raise_discrepancy, resolve
@@ -273,6 +273,8 @@ def _settle(conn: Conn, ctx: Context, task: CountTask, found: list[Difference]) 
                 row.owner_id, evidence={"count_task": str(task.id)}))  # fmt: skip
             broken += seen.broken
             missing -= taken
+            if row.license_plate_id is not None:
+                packing.on_not_inside(conn, ctx, row.license_plate_id, d.item_id, d.lot_id, d.serial, taken)
     if broken:
         orders.reallocate(conn, ctx, broken)
     orders.unblock_bin(conn, ctx, task.place_id, task.item_id)
@@ -297,11 +299,15 @@ def _found_more(
             expected=ZERO, observed=d.counted, recount=False, evidence={"serial": d.serial, "counted_in": str(task.id)},
         )  # fmt: skip
         return []
-    return ledger.post_observed(
+    was = None if d.serial is None else ledger.row_of_serial(conn, ctx.site_id, d.item_id, d.serial)
+    broken = ledger.post_observed(
         conn, ctx,
         Move(d.item_id, d.change, Spot(books, None, status), Spot(task.place_id, None, status), "counted more", "count",
              task.id, d.lot_id, d.serial, evidence={"count_task": str(task.id)}),
     ).broken  # fmt: skip
+    if was is not None and was.license_plate_id is not None:
+        packing.on_not_inside(conn, ctx, was.license_plate_id, d.item_id, was.lot_id, d.serial, was.on_hand)
+    return broken
 
 
 def _status_here(conn: Conn, place_id: UUID, here_now: list[ledger.BalanceRow]) -> str:

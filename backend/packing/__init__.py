@@ -9,6 +9,7 @@ from backend.packing.carton import Carton, CartonContent, carton, cartons_of_ord
 from backend.packing.close import WeightDiffers, attach_weight, close_carton
 from backend.packing.pack import (
     NotInOrder,
+    on_not_inside,
     on_order_cancelled,
     open_carton,
     pack,
@@ -29,6 +30,7 @@ __all__ = [
     "close_carton",
     "find_carton",
     "on_barcode_scanned",
+    "on_not_inside",
     "on_order_cancelled",
     "on_weighed",
     "open_carton",

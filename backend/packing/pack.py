@@ -20,7 +20,7 @@ from backend.errors import Conflict, Invalid, RefusedButRecorded, Unknown, regis
 from backend.ids import new_id
 from backend.ledger import Move, Reservation, Spot
 from backend.live.announce import announce
-from backend.packing.carton import Carton, carton, lock_carton, note, open_at_bench
+from backend.packing.carton import Carton, carton, find_carton, lock_carton, note, open_at_bench
 
 DEFAULT_TARE_G = Decimal(250)
 
@@ -229,6 +229,37 @@ def on_order_cancelled(conn: Conn, ctx: Context, order_id: UUID) -> None:
     )
 
 
+def on_not_inside(
+    conn: Conn,
+    ctx: Context,
+    license_plate_id: UUID,
+    item_id: UUID,
+    lot_id: UUID | None,
+    serial: str | None,
+    quantity: Decimal,
+) -> None:
+    """A count found elsewhere, or nowhere, what a carton here should hold; the books have followed, its contents do now."""
+    c = find_carton(conn, ctx.site_id, license_plate_id)
+    if c is None or c.state not in ("open", "closed", "loaded"):
+        return
+    missing = quantity
+    for n in c.contents:
+        if (n.item_id, n.lot_id, n.serial) != (item_id, lot_id, serial) or missing <= 0:
+            continue
+        gone = min(missing, n.quantity)
+        _take_off(conn, (ctx.site_id, c.id, n.line_id, item_id, lot_id, serial), gone)
+        missing -= gone
+        note(
+            conn,
+            ctx,
+            c.bench_id,
+            "unpacked",
+            f"{gone.normalize():f} {n.sku} counted elsewhere or not at all",
+            carton_id=c.id,
+        )
+        _changed(conn, ctx, c)
+
+
 def set_loaded(conn: Conn, ctx: Context, carton_id: UUID) -> None:
     """Shipping put it on the vehicle."""
     _set_state(conn, ctx, carton_id, "loaded", "open")
@@ -354,7 +385,13 @@ _SAME = """site_id = %s and carton_id = %s and line_id = %s and item_id = %s and
 
 
 def _count_out(conn: Conn, ctx: Context, carton_id: UUID, r: Reservation, quantity: Decimal) -> None:
-    key = [ctx.site_id, carton_id, r.demand_id, r.item_id, r.lot_id, r.serial]
+    _take_off(conn, (ctx.site_id, carton_id, r.demand_id, r.item_id, r.lot_id, r.serial), quantity)
+
+
+def _take_off(
+    conn: Conn, key: tuple[UUID, UUID, UUID, UUID, UUID | None, str | None], quantity: Decimal
+) -> None:
+    """`key`: site, carton, order line, item, lot, serial."""
     conn.execute(f"delete from carton_content where {_SAME} and quantity <= %s".encode(), [*key, quantity])
     conn.execute(
         f"update carton_content set quantity = quantity - %s where {_SAME}".encode(), [quantity, *key]

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from backend import counting, ledger, orders, picking, receiving
+from backend import counting, ledger, orders, packing, picking, receiving
 from backend.context import Context
 from backend.counting import counts
 from backend.db import Conn, connect
@@ -18,7 +18,8 @@ from backend.ledger import Move, Spot
 from backend.picking.confirm import ExpiredLot
 from backend.receiving import AsnTag, NewAsn
 from tests.backend.orders.flow import accept, again, on_hand, stages
-from tests.backend.receiving_goods import passed, stock, unit_tag
+from tests.backend.packing.test_packing import pick_all
+from tests.backend.receiving_goods import EACH, passed, stock, unit_tag
 from tests.conftest import Api, Warehouse, build_warehouse, put_stock
 
 TEA = "06412345000012"
@@ -98,6 +99,44 @@ def test_a_serial_counted_in_another_bin_comes_from_where_the_books_had_it(
     tasks = picking.tasks_where(conn, " and t.state = 'open'", [warehouse.site_id])
     assert [t.place_code for t in tasks] == ["A-02-1"], "the order that was promised it finds it there"
     assert stages(again(conn, warehouse, o)) == {"allocated": 1}
+    assert ledger.verify(conn) == []
+
+
+def test_what_a_count_finds_elsewhere_is_in_no_carton_any_more(
+    conn: Conn, warehouse: Warehouse, api: Api
+) -> None:
+    for serial in ("S1", "S2"):
+        put_stock(conn, warehouse, "DRILL-X", "A-01-1", "1", serial=serial)
+    put_stock(conn, warehouse, "TEA-250", "A-01-2", "3")
+    o = accept(conn, warehouse, ("DRILL-X", "2"), ("TEA-250", "3"))
+    pick_all(conn, warehouse, o)
+    carton = api.post("/api/v1/cartons", json={"order_id": str(o.id), "bench": "BENCH-1"}).json()["id"]
+    for code, quantity in (("S1", "1"), ("S2", "1"), (TEA, "3")):
+        packed = api.post(f"/api/v1/cartons/{carton}/contents", json={"code": code, "quantity": quantity})
+        assert packed.status_code == 200, packed.text
+
+    def inside() -> list[tuple[str, str | None, Decimal]]:
+        return [
+            (n.sku, n.serial, n.quantity)
+            for n in packing.carton(conn, warehouse.site_id, UUID(carton)).contents
+        ]
+
+    shelf = open_count(conn, warehouse, "A-02-1")
+    drill = f"(01){EACH['DRILL-X']}(21)S1"
+    assert counted(conn, warehouse, shelf, "ann", (drill, "1")) == "recount"
+    assert counted(conn, warehouse, shelf, "bob", (drill, "1")) == "to_approve"
+    approve(conn, warehouse, shelf)
+    assert inside() == [("DRILL-X", "S2", 1), ("TEA-250", None, 3)]
+    assert stages(again(conn, warehouse, o)) == {"packed": 1, "allocated": 1}, (
+        "the order gets it from the shelf"
+    )
+
+    bench = open_count(conn, warehouse, "BENCH-1")
+    there = ((f"(01){EACH['DRILL-X']}(21)S2", "1"), (TEA, "1"))
+    assert counted(conn, warehouse, bench, "ann", *there) == "recount"
+    assert counted(conn, warehouse, bench, "bob", *there) == "to_approve"
+    approve(conn, warehouse, bench)
+    assert inside() == [("DRILL-X", "S2", 1), ("TEA-250", None, 1)]
     assert ledger.verify(conn) == []
 
 
