@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID
 
+import hypothesis
 import psycopg
 import pytest
 import structlog
@@ -45,6 +46,13 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+hypothesis.settings.register_profile(
+    "any machine",
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("any machine")  # how long an example takes is the machine's affair
 
 REQUIRE_ALL = os.environ.get("STOWAGE_TEST_REQUIRE_ALL") == "1"
 VECTORS = Path(__file__).parents[1].parent / "shared" / "vectors"

@@ -32,6 +32,7 @@ from device_drivers.readings import (
     TagRead,
     Weight,
 )
+from stowage.parts.ports import free_port
 
 EPC = "3074257BF7194E4000001A85"
 
@@ -61,14 +62,14 @@ def nothing() -> None:
 def llrp() -> Iterator[Rig]:
     scene = Scene()
     device = EmulatedReader([Antenna(1, (0, 0))], Radio(seed=1), scene, round_s=0.05, tick_s=0.02)
-    host, port = device.serve()
+    host, port = device.serve(free_port())  # one that nobody is given while it is unplugged
 
     def back() -> None:
         device.plug_in()
 
     yield Rig(
         "llrp",
-        {"host": host, "port": port, "keepalive_s": 0.5},
+        {"host": host, "port": port},
         TagRead,
         lambda: scene.place_tag(EPC, (1, 0)),
         device.inject_lying_report,
@@ -111,7 +112,7 @@ def _scale(protocol: Any, **more: Any) -> Callable[[], Any]:
 
         yield Rig(
             protocol,
-            {"port": device.path, "poll_s": 0.02, "answer_timeout_s": 0.5, "lost_after": 2, **more},
+            {"port": device.path, "poll_s": 0.02, "answer_timeout_s": 5.0, "lost_after": 2, **more},
             Weight,
             lambda: device.put(next(grams)),
             nonsense,
@@ -129,9 +130,9 @@ def _modbus(over: str) -> Callable[[], Any]:
     def rig() -> Iterator[Rig]:
         device = EmulatedModbus()
         slaves = [{"unit": 1}, {"unit": 2, "kind": "door"}]
-        options: dict[str, Any] = {"slaves": slaves, "poll_s": 0.05, "timeout_s": 0.3}
+        options: dict[str, Any] = {"slaves": slaves, "poll_s": 0.05, "timeout_s": 2.0}
         if over == "tcp":
-            host, port = device.serve()
+            host, port = device.serve(free_port())
             options |= {"host": host, "tcp_port": port}
         else:
             options |= {"port": device.serve_rtu()}
@@ -155,7 +156,7 @@ def nmea_gps() -> Iterator[Rig]:
     device = EmulatedGps(every_s=0.1)
     yield Rig(
         "nmea_gps",
-        {"port": device.path, "moment_s": 0.02, "silence_s": 1.0},
+        {"port": device.path, "moment_s": 0.02, "silence_s": 30.0},
         Position,
         nothing,
         device.send_bad_checksum,
@@ -179,7 +180,7 @@ RIGS: dict[str, Callable[[], Any]] = {
 
 
 def read_until(
-    driver: Driver[Any], wanted: Callable[[Reading], bool], within_s: float = 5.0
+    driver: Driver[Any], wanted: Callable[[Reading], bool], within_s: float = 60.0
 ) -> tuple[Reading, list[Reading]]:
     """The first reading that is wanted, and everything read on the way."""
     deadline, seen = time.monotonic() + within_s, []

@@ -331,11 +331,11 @@ def test_noise_where_a_header_must_be_ends_the_stream_with_its_bytes() -> None:
 def test_a_report_of_megabytes_is_buffered_in_linear_time() -> None:
     """16 MB in packets of 1460 bytes; a buffer that is copied for each packet would move 90 GB."""
     frame = HEADER.pack(0x43D, 10 + 16_000_000, 1) + bytes(16_000_000)
-    framer, start, found = Framer(), time.perf_counter(), []
+    framer, start, found = Framer(), time.process_time(), []
     for i in range(0, len(frame), 1460):
         found += framer.feed(frame[i : i + 1460])
     assert found == [frame]
-    assert time.perf_counter() - start < 8
+    assert time.process_time() - start < 8
 
 
 # --- words --------------------------------------------------------------------------------------------

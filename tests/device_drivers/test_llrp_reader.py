@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +39,24 @@ def reader_with(tag: str | None = EPC, **settings: Any) -> Iterator[tuple[Emulat
 
 def driver_of(reader: EmulatedReader, **options: Any) -> Driver[Any]:
     host, port = reader.address
-    return create_driver("llrp", "dock-1", {"host": host, "port": port, "keepalive_s": 0.5, **options})
+    return create_driver("llrp", "dock-1", {"host": host, "port": port, **options})
 
 
-def wait_until(condition: Callable[[], bool], within_s: float = 5) -> None:
+def wait_until(condition: Callable[[], bool], within_s: float = 60) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
+def is_real_time(seen_at: datetime, before: datetime) -> bool:
+    """Of a read by a reader that was made after `before`; the offset of its clock is measured as late as it was opened."""
+    now = datetime.now(UTC)
+    return before <= seen_at <= now + (now - before)
+
+
 def test_a_tag_in_the_field_is_read_with_antenna_rssi_phase_and_time() -> None:
+    before = datetime.now(UTC)
     with reader_with() as (reader, _), driver_of(reader) as driver:
         read, _ = read_until(driver, is_a(TagRead))
         assert isinstance(read, TagRead)
@@ -60,18 +67,20 @@ def test_a_tag_in_the_field_is_read_with_antenna_rssi_phase_and_time() -> None:
         assert read.rssi_cdbm % 100, "hundredths of a dBm come from the vendor's extension"
         assert read.phase is not None
         assert 0 <= read.phase < 4096
-        assert abs(read.seen_at - datetime.now(UTC)) < timedelta(seconds=2)
+        assert is_real_time(read.seen_at, before)
         assert read.device_at is not None
 
 
 def test_opening_tells_model_firmware_antennas_and_clock() -> None:
     with reader_with() as (reader, _):
         reader.set_antenna(2, connected=False)
+        start = time.monotonic()
         info = driver_of(reader).open()
+        took = time.monotonic() - start
         assert (info.state, info.model, info.firmware) == ("online", "25882/2001002", "5.14.0.240")
         assert info.antennas == {1: "connected", 2: "disconnected"}
         assert info.clock_offset_s is not None
-        assert abs(info.clock_offset_s) < 1
+        assert -took - 0.01 <= info.clock_offset_s <= 0.01
 
 
 def test_a_reader_of_another_make_works_without_extensions() -> None:
@@ -96,24 +105,28 @@ def test_long_epcs_are_read_whole() -> None:
 
 
 def test_a_reader_clock_in_the_year_2000_is_corrected_and_its_stamp_kept() -> None:
-    offset = (datetime(2000, 1, 1, tzinfo=UTC) - datetime.now(UTC)).total_seconds()
+    before = datetime.now(UTC)
+    offset = (datetime(2000, 1, 1, tzinfo=UTC) - before).total_seconds()
     with reader_with(clock_offset_s=offset) as (reader, _):
         driver = driver_of(reader)
         info = driver.open()
-        assert info.clock_offset_s == pytest.approx(offset, abs=2)
+        late = (datetime.now(UTC) - before).total_seconds()
+        assert info.clock_offset_s is not None
+        assert offset - late - 0.01 <= info.clock_offset_s <= offset + 0.01
         read, _ = read_until(driver, is_a(TagRead))
         assert isinstance(read, TagRead)
-        assert abs(read.seen_at - datetime.now(UTC)) < timedelta(seconds=2)
+        assert is_real_time(read.seen_at, before)
         assert read.device_at is not None
         assert read.device_at.startswith("2000-01-01T")
         driver.close()
 
 
 def test_a_reader_that_only_counts_since_power_on_gives_real_times() -> None:
+    before = datetime.now(UTC)
     with reader_with(uptime_only=True) as (reader, _), driver_of(reader) as driver:
         read, _ = read_until(driver, is_a(TagRead))
         assert isinstance(read, TagRead)
-        assert abs(read.seen_at - datetime.now(UTC)) < timedelta(seconds=2)
+        assert is_real_time(read.seen_at, before)
         assert read.device_at is not None
         assert read.device_at.startswith("uptime ")
 
@@ -122,17 +135,16 @@ def test_a_reader_that_only_counts_since_power_on_gives_real_times() -> None:
 
 
 def test_a_half_open_link_is_noticed_after_two_missed_keepalives() -> None:
-    with reader_with(None) as (reader, _), driver_of(reader, keepalive_s=0.2) as driver:
+    with reader_with(None) as (reader, _), driver_of(reader, keepalive_s=0.5) as driver:
         reader.freeze()
-        start = time.monotonic()
         with pytest.raises(DeviceLost, match="no keepalive"):
             read_until(driver, lambda _: False)
-        assert 0.3 < time.monotonic() - start < 8
+        assert time.monotonic() - driver._last_sign_of_life > 2 * 0.5  # type: ignore[attr-defined]
 
 
 def test_a_quiet_reader_with_keepalives_stays_connected() -> None:
-    with reader_with(None) as (reader, _), driver_of(reader, keepalive_s=0.2) as driver:
-        deadline = time.monotonic() + 1.5
+    with reader_with(None) as (reader, _), driver_of(reader, keepalive_s=2) as driver:
+        deadline = time.monotonic() + 6
         while time.monotonic() < deadline:
             assert driver.read(0.1) == []
         assert reader.is_connected
@@ -140,10 +152,10 @@ def test_a_quiet_reader_with_keepalives_stays_connected() -> None:
 
 def test_a_pause_of_our_own_is_not_taken_for_the_readers_silence() -> None:
     """The spool may be full for a while; what the reader sent meanwhile waits in the socket."""
-    with reader_with() as (reader, _), driver_of(reader, keepalive_s=0.2) as driver:
+    with reader_with() as (reader, _), driver_of(reader, keepalive_s=1) as driver:
         read_until(driver, is_a(TagRead))
-        time.sleep(1)
-        assert any(isinstance(r, TagRead) for r in driver.read(0.5))
+        time.sleep(3)
+        assert any(isinstance(r, TagRead) for r in driver.read(5))
 
 
 def test_a_dropped_connection_is_reopened_and_reads_on() -> None:
@@ -173,7 +185,7 @@ def test_reads_that_the_reader_held_while_nobody_listened_arrive_after_reconnect
         made = reader.reads_made
         held = 0
         while held < made:
-            readings = driver.read(1)
+            readings = driver.read(30)
             assert readings, f"{held} of {made} reads arrived"
             held += sum(isinstance(r, TagRead) and r.epc == OTHER for r in readings)
         driver.close()
@@ -214,9 +226,10 @@ def test_every_read_that_the_reader_made_arrives_once() -> None:
         wait_until(lambda: reader.reads_made > 200)
         scene.remove(*[epc for epc, _, _ in scene.tags()])
         wait_for_quiet(reader)
-        while readings := driver.read(0.3):
+        while counted < reader.reads_made and (readings := driver.read(30)):
             counted += sum(isinstance(r, TagRead) for r in readings)
         assert counted == reader.reads_made
+        assert driver.read(0.3) == []
 
 
 def test_a_stream_out_of_step_is_rejected_with_its_bytes_and_the_link_given_up() -> None:

@@ -30,7 +30,7 @@ def bus(request: pytest.FixtureRequest) -> Iterator[tuple[EmulatedModbus, dict[s
 
 
 def driver_of(where: dict[str, Any], **options: Any) -> Driver[Any]:
-    options = {"slaves": SLAVES, "poll_s": 0.05, "timeout_s": 0.3, **where, **options}
+    options = {"slaves": SLAVES, "poll_s": 0.05, "timeout_s": 2.0, **where, **options}
     return create_driver("modbus", "cold-room-1", options)
 
 
@@ -96,10 +96,10 @@ def test_a_dead_sensor_is_reported_once_and_welcomed_back(
 ) -> None:
     monkeypatch.setattr(sensors, "DEAD_PAUSE_S", 0.1)
     device, where = bus
-    with driver_of(where) as driver:
+    with driver_of(where, timeout_s=1.0) as driver:
         device.kill(1)
         read_until(driver, is_a(DeviceInfo))
-        more = [r for _ in range(20) for r in driver.read(0.1)]
+        more = [r for _ in range(5) for r in driver.read(0.2)]
         assert not any(isinstance(r, DeviceInfo) for r in more)
         device.revive(1)
         back, _ = read_until(driver, is_a(DeviceInfo))

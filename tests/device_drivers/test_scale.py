@@ -25,7 +25,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {"toledo_8217": {"unit": "g", "bytesize": 
 def scale(protocol: Any = "mt_sics", **options: Any) -> Iterator[tuple[EmulatedScale, Driver[Any]]]:
     unit = options.pop("unit", "g")
     device = EmulatedScale(protocol, unit=unit, resolution_g=options.pop("resolution_g", 1))
-    common = {"port": device.path, "poll_s": 0.02, "answer_timeout_s": 0.5, "lost_after": 2}
+    common = {"port": device.path, "poll_s": 0.02, "answer_timeout_s": 5.0, "lost_after": 2}
     extra = {**_OPTIONS.get(protocol, {}), **({"unit": unit} if protocol == "toledo_8217" else {})}
     driver = create_driver(protocol, "bench-scale", {**common, **extra, **options})
     driver.open()
@@ -126,7 +126,7 @@ def test_nonsense_is_rejected_with_its_bytes(protocol: str) -> None:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_scale_that_was_switched_off_is_lost(protocol: str) -> None:
-    with scale(protocol) as (device, driver):
+    with scale(protocol, answer_timeout_s=1.0) as (device, driver):
         device.is_silent = True
         with pytest.raises(DeviceLost, match="does not answer; is it on"):
             read_until(driver, lambda _: False)

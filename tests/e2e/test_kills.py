@@ -212,7 +212,7 @@ def run_with_kills(folder: Path, seed: int, *, kills: int) -> None:
                 way.agent.stop()
             if way.ingest is not None:
                 way.ingest.terminate()
-                way.ingest.wait(20)
+                way.ingest.wait(60)
         broker.kill()
         database.stop()
         for reader in readers.values():

@@ -38,7 +38,7 @@ class Consumer:
         client.connect_async("127.0.0.1", self.port, 30)
         client.loop_start()
         self._client = client
-        assert self._subscribed.wait(20)
+        assert self._subscribed.wait(60)
 
     def stop(self) -> None:
         if self._client is not None:
@@ -49,7 +49,7 @@ class Consumer:
     def send(self, command: Command, *, retain: bool = False) -> None:
         assert self._client is not None
         topic = messages.topic(self.site, self.agent, "commands")
-        self._client.publish(topic, messages.encode(command), qos=1, retain=retain).wait_for_publish(10)
+        self._client.publish(topic, messages.encode(command), qos=1, retain=retain).wait_for_publish(60)
 
     def events(self) -> list[Event]:
         with self._lock:
@@ -67,6 +67,7 @@ class Consumer:
         if not message.topic.endswith("/events"):
             return  # amqtt can deliver what another session had subscribed
         batch = messages.decode(EventBatch, payload)
+        acks = self.acks  # before anybody can see that this one was received
         with self._lock:
             self.received += len(batch.events)
             self.largest = max(self.largest, len(payload))
@@ -77,7 +78,7 @@ class Consumer:
                     self.committed[batch.epoch, event.seq] = event
                     cursor = event.seq
             self._cursor[batch.epoch] = cursor
-        if self.acks:
+        if acks:
             ack = Ack(v=messages.VERSION, epoch=batch.epoch, seq=cursor)
             topic = messages.topic(self.site, self.agent, "ack")
             client.publish(topic, messages.encode(ack), qos=1, retain=True)

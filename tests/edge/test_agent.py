@@ -62,7 +62,7 @@ class AgentProcess:
     def stop(self) -> int:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(15)
+        return self.process.wait(60)
 
     def log(self) -> str:
         return self._log.read_text()
@@ -112,7 +112,7 @@ def test_killed_twenty_times_it_loses_nothing_that_was_told_safe_and_doubles_not
     for n in range(20):
         agent.start()
         before = len(device.safe)
-        wait_for(lambda before=before: len(device.safe) > before, "the scanner goes on")  # type: ignore[misc]
+        wait_for(lambda before=before: len(device.safe) > before + 2, "the scanner goes on")  # type: ignore[misc]
         time.sleep(rng.uniform(0, 0.15))
         if n % 6 == 3:
             mosquitto.kill()
@@ -120,22 +120,20 @@ def test_killed_twenty_times_it_loses_nothing_that_was_told_safe_and_doubles_not
         if n % 6 == 3:
             mosquitto.start()
     agent.start()
-    wait_for(lambda: len(device.safe) > before, "the scanner goes on")
+    before = len(device.safe)
+    wait_for(lambda: len(device.safe) > before + 1, "the scanner goes on")
     device.close()
     safe = list(device.safe)
 
     def codes() -> Counter[str]:
         return Counter(d.text for d in said(consumer) if isinstance(d, BarcodeScanned))
 
-    wait_for(lambda: set(safe) <= set(codes()), "everything that was told safe has arrived", 40)
+    wait_for(lambda: set(safe) <= set(codes()), "everything that was told safe has arrived", 120)
     assert agent.stop() == 0
     assert len(safe) > 60
-    assert max(codes().values()) == 1
-    numbers = Counter(code.split("/")[0] for code in codes())
-    for code in safe:
-        attempts = [c for c in codes() if c.split("/")[0] == code.split("/")[0]]
-        assert len(attempts) == numbers[code.split("/")[0]]
-    extra = set(codes()) - set(device.safe)  # it went on until the agent stopped
+    found = codes()
+    assert max(found.values()) == 1
+    extra = set(found) - set(device.safe)  # it went on until the agent stopped
     assert len(extra) <= 21  # stored just before a kill, and not told: the worker scans again, as attempt + 1
 
 
@@ -194,7 +192,7 @@ def test_pallets_pass_two_doors_once_each_while_the_agent_is_killed_in_the_middl
                 agent.kill()
                 time.sleep(rng.uniform(0, 0.4))
                 agent.start()
-            wait_for(lambda epcs=epcs: set(epcs) <= passed(consumer).keys(), f"pallet {pallet} is told", 25)  # type: ignore[misc]
+            wait_for(lambda epcs=epcs: set(epcs) <= passed(consumer).keys(), f"pallet {pallet} is told")  # type: ignore[misc]
             scene.remove(*epcs)
     finally:
         assert agent.process is not None
@@ -283,9 +281,13 @@ options = {{ host = "127.0.0.1", port = 1 }}
         )
         reader.plug_in()
         wait_for(lambda: states().get("table") == "online", "and it comes back by itself")
-        changes = [d.state for d in said(consumer, "table") if isinstance(d, DeviceStateChanged)]
-        assert changes == ["online", "offline", "online"]
-        assert [d.state for d in said(consumer, "nobody") if isinstance(d, DeviceStateChanged)] == ["offline"]
+
+        def changes(device: str) -> list[str]:
+            return [d.state for d in said(consumer, device) if isinstance(d, DeviceStateChanged)]
+
+        # the status can overtake the event that tells the same
+        wait_for(lambda: changes("table") == ["online", "offline", "online"], "each change is told once")
+        assert changes("nobody") == ["offline"]
 
         before = len(consumer.statuses)
         expires = datetime.now(UTC) + timedelta(seconds=30)
@@ -316,8 +318,14 @@ def test_rejected_frames_are_counted_all_and_sent_some(
         )
         for _ in range(100):
             scanner.scan_noise()
-        wait_for(lambda: consumer.statuses[-1].devices[0].rejected_frames >= 50, "they are counted")
-        sent = [d for d in said(consumer) if isinstance(d, FrameRejected)]
+        wait_for(lambda: consumer.statuses[-1].devices[0].rejected_frames == 100, "they are counted")
+
+        def rejected() -> list[FrameRejected]:
+            return [d for d in said(consumer) if isinstance(d, FrameRejected)]
+
+        wait_for(rejected, "some arrive")  # they are counted before they are stored
+        wait_for(lambda: consumer.statuses[-1].spool_depth == 0, "all that was stored has arrived")
+        sent = rejected()
         assert 1 <= len(sent) <= 30
         assert all(re.fullmatch(r"([0-9a-f]{2})+", d.frame_hex) for d in sent)
     finally:
@@ -351,7 +359,7 @@ def test_an_agent_with_two_busy_readers_stays_below_its_memory_limit(
     agent = make_agent(portal("dock-1", ports[0], "dock-2") + portal("dock-2", ports[1], "dock-1"))
     agent.start()
     try:
-        wait_for(lambda: sum(r.reads_made for r in readers) > 5000, "the readers read", 30)
+        wait_for(lambda: sum(r.reads_made for r in readers) > 5000, "the readers read")
         assert agent.process is not None
         pid = agent.process.pid
         status = Path(f"/proc/{pid}/status").read_text()

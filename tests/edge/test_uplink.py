@@ -68,7 +68,7 @@ def uplink_on(broker: RunningBroker, path: Path, **login: str) -> Iterator[Runni
             yield running
         finally:
             stop.set()
-            thread.join(10)
+            thread.join(60)
             assert not thread.is_alive()
 
 
@@ -111,7 +111,7 @@ def test_a_broker_that_dies_and_forgets_everything_loses_and_doubles_nothing(
                 broker.kill()
                 running.scan(f"{n}, broker gone")
                 broker.start()
-        wait_for(lambda: running.spool.depth == 0, "spool empties", 40)
+        wait_for(lambda: running.spool.depth == 0, "spool empties")
     expected = []
     for n in range(30):
         expected += [f"{n}"] + ([f"{n}, broker gone"] if n % 10 == 5 else [])
@@ -132,8 +132,9 @@ def test_a_restored_spool_whose_events_were_committed_is_released_by_the_retaine
         wait_for(lambda: running.spool.depth == 0, "spool empties")
     consumer.stop()
     (tmp_path / "spool.db").write_bytes(backup)
+    with Spool(tmp_path / "spool.db") as spool:
+        assert spool.depth == 2
     with uplink_on(broker, tmp_path) as running:
-        assert running.spool.depth == 2
         wait_for(lambda: running.spool.depth == 0, "the retained ack releases them")
     assert texts(consumer) == ["a", "b"]
 
@@ -172,8 +173,7 @@ def test_status_is_retained_renewed_and_turns_offline_on_a_clean_stop(
         watcher.stop()
     late = Consumer(broker.port)
     late.start()
-    wait_for(lambda: bool(late.statuses), "the retained status arrives")
-    assert late.statuses[0].state == "offline"
+    wait_for(lambda: any(s.state == "offline" for s in late.statuses), "the retained status arrives")
     late.stop()
 
 

@@ -73,7 +73,7 @@ def test_a_backup_taken_while_others_write_is_of_one_moment(
     filled, empty = databases
     with psycopg.connect(filled, autocommit=True) as connection:
         connection.execute("CREATE TABLE debit (n int); CREATE TABLE credit (n int)")
-    stop = Event()
+    stop, paid = Event(), Event()
 
     def pay() -> None:
         with psycopg.connect(filled) as connection:
@@ -81,11 +81,12 @@ def test_a_backup_taken_while_others_write_is_of_one_moment(
                 with connection.transaction():
                     connection.execute("INSERT INTO debit VALUES (1)")
                     connection.execute("INSERT INTO credit VALUES (1)")
+                paid.set()
 
     payer = Thread(target=pay)
     payer.start()
     try:
-        time.sleep(0.2)
+        assert paid.wait(60)
         backup(filled, tmp_path / "b.stowage")
     finally:
         stop.set()
@@ -185,7 +186,7 @@ def test_a_backup_goes_into_the_oldest_server_we_support(databases: tuple[str, s
         process = subprocess.Popen(serve, stderr=subprocess.DEVNULL, **options)  # type: ignore[call-overload]
         try:
             url = f"postgresql://old@/postgres?host={folder}"
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while time.monotonic() < deadline:
                 try:
                     psycopg.connect(url).close()
@@ -198,6 +199,6 @@ def test_a_backup_goes_into_the_oldest_server_we_support(databases: tuple[str, s
             assert row == (500, "SET transaction_timeout = 0;")
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
     finally:
         subprocess.run(["rm", "-rf", folder], check=True)

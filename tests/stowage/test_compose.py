@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).parents[2]
 DEPLOY = REPOSITORY / "deploy"
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 20) -> bool:
+def until(condition: Callable[[], bool], timeout_s: float = 60) -> bool:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if condition():
@@ -180,5 +180,5 @@ def test_the_broker_s_script_takes_over_new_agents_and_stops_cleanly(tmp_path: P
         assert until(lambda: can_log_in("127.0.0.1", port, "north/dock", "new"))
     finally:
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert not can_log_in("127.0.0.1", port, "stowage", password)

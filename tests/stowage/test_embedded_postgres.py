@@ -19,7 +19,7 @@ from stowage.parts.postgres import EmbeddedPostgres, _servers_in
 REPOSITORY = Path(__file__).parents[2]
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 20) -> bool:
+def until(condition: Callable[[], bool], timeout_s: float = 60) -> bool:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if condition():

@@ -122,12 +122,12 @@ def test_a_fetch_that_hangs_ends_when_the_run_does(tmp_path: Path) -> None:
 
     thread = threading.Thread(target=start)
     thread.start()
-    assert wait_until(lambda: bool(said), 10)
+    assert wait_until(lambda: bool(said), 60)
     began = time.monotonic()
     roads.stop()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60  # pip alone would try for longer
     assert "stopped" in failed[0]
 
 
@@ -144,7 +144,7 @@ def test_the_run_neither_waits_for_roads_nor_fails_without_them(tmp_path: Path) 
     run._roads()
     took = time.monotonic() - began
     try:
-        assert took < 10
+        assert took < 60  # pip alone would try for longer
         environment = run._environment()
         assert environment["STOWAGE_ROADS_URL"].startswith("http://127.0.0.1:")
         assert Path(environment["STOWAGE_MAP_DIR"]).parent == tmp_path / "cache"
@@ -365,6 +365,6 @@ def test_roads_can_be_served_alone_and_make_their_map_themselves(tmp_path: Path)
         assert MapTiles.open(tmp_path / "map/tiles.mbtiles").info.name == "Helsinki"
     finally:
         serving.terminate()
-        assert serving.wait(20) == 0
+        assert serving.wait(60) == 0
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", port), timeout=1)

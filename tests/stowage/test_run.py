@@ -29,7 +29,7 @@ from stowage.run import CannotRun, Keeper, Progress, Run, check_port, limit_logs
 REPOSITORY = Path(__file__).parents[2]
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 30) -> bool:
+def until(condition: Callable[[], bool], timeout_s: float = 60) -> bool:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if condition():

@@ -274,7 +274,8 @@ def test_a_clock_keeps_one_failed_run_and_none_once_it_works_again(
 
     start()
     until(lambda: [s for s, _ in states(conn, "tick")].count("cancelled") >= 2, "three failed runs")
-    assert [s for s, _ in states(conn, "tick")].count("failed") <= 1
+    # on a slow machine two runs can be under way at once and fail side by side; the next one puts that right
+    until(lambda: [s for s, _ in states(conn, "tick")].count("failed") <= 1, "one failed run at most")
     (alert,) = api.get("/api/v1/alerts").json()["items"]
     assert (alert["state"], alert["message"]) == ("open", "Ticking failed after 1 tries: out of order")
     good = True
@@ -288,7 +289,7 @@ def test_a_clocks_run_that_fails_while_the_next_one_waits_leaves_its_tries_to_it
     runs: list[int] = []
     go = threading.Event()
 
-    @jobs.task("tick", cron="0 0 1 1 *", retries=3)
+    @jobs.task("tick", cron=f"0 0 1 {(datetime.now(UTC).month + 5) % 12 + 1} *", retries=3)  # not by itself
     def tick(conn: Conn) -> None:
         runs.append(1)
         if len(runs) == 1:

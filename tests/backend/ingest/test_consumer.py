@@ -61,7 +61,7 @@ def ingesting(database_url: str, broker: EmbeddedBroker) -> Iterator[None]:
     thread.start()
     yield
     stop.set()
-    thread.join(15)
+    thread.join(60)
     assert not thread.is_alive()
 
 
@@ -79,13 +79,13 @@ class Client:
         self.client.on_message = lambda _c, _d, m: self.acks.append((m.topic, bytes(m.payload), m.retain))
         self.client.connect(address.host, address.port)
         self.client.loop_start()
-        assert self.ready.wait(10)
+        assert self.ready.wait(60)
 
     def _connected(self, *_: object) -> None:
         self.client.subscribe("stowage/v1/+/+/ack", 1)
 
     def publish(self, p: ingest.Publish, *, retain: bool = False) -> None:
-        self.client.publish(p.topic, p.payload, qos=1, retain=retain).wait_for_publish(10)
+        self.client.publish(p.topic, p.payload, qos=1, retain=retain).wait_for_publish(60)
 
     def close(self) -> None:
         self.client.disconnect()
@@ -129,7 +129,10 @@ def test_a_retained_event_is_history_and_ignored(
     conn: Conn, warehouse: Warehouse, database_url: str, broker: EmbeddedBroker, client: Client
 ) -> None:
     sender = new_sender(conn, warehouse)
-    client.publish(sender.batch(BarcodeScanned(text="OLD"), device="scanner-1"), retain=True)
+    old = sender.batch(BarcodeScanned(text="OLD"), device="scanner-1")
+    client.client.subscribe(old.topic, 1)
+    client.publish(old, retain=True)
+    until(lambda: (old.topic, old.payload, False) in client.acks, "the broker to have passed it on")
     stop = threading.Event()
     thread = threading.Thread(target=ingest.run, args=(database_url, broker.url(), stop))
     thread.start()
@@ -142,7 +145,15 @@ def test_a_retained_event_is_history_and_ignored(
         assert conn.execute("select data ->> 'text' from device_event").fetchall() == [("NEW",)]
     finally:
         stop.set()
-        thread.join(15)
+        thread.join(60)
+    assert not thread.is_alive()
+    late = Client(broker)
+    late.client.subscribe(old.topic, 1)
+    until(
+        lambda: (old.topic, old.payload, True) in late.acks,
+        "the retained event, which was there all the time",
+    )
+    late.close()
 
 
 def test_broken_messages_do_not_stop_the_stream(
@@ -201,7 +212,7 @@ def test_a_backlog_on_a_slow_database_is_committed_in_many_pieces(
             )]  # fmt: skip
         finally:
             stop.set()
-            thread.join(20)
+            thread.join(60)
             owner.execute("drop function slow() cascade; drop table piece")
     assert sum(pieces) == all_rows
     assert max(pieces) < all_rows / 2, pieces
@@ -263,7 +274,7 @@ class Agent:
 
     def close(self) -> None:
         self.stop.set()
-        self.thread.join(15)
+        self.thread.join(60)
         self.spool.close()
 
 

@@ -6,6 +6,8 @@ COPY. Real servers with TimescaleDB take the same migrations and the same statem
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 import subprocess
 import tempfile
@@ -36,16 +38,25 @@ def empty_timescale_url() -> Iterator[str]:
         yield url
 
 
+def _install() -> None:
+    """Once, whichever test process comes first: npm notes in the folder when it is through."""
+    lock = os.open(FOLDER, os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if (FOLDER / "node_modules/.package-lock.json").is_file():
+            return
+        npm = tool("npm", "npm")
+        done = subprocess.run([npm, "ci"], cwd=FOLDER, capture_output=True, text=True, check=False)
+        if done.returncode:
+            missing("PGlite with TimescaleDB", f"`npm ci` in tests/timescale failed: {done.stderr[-300:]}")
+    finally:
+        os.close(lock)
+
+
 class _timescale:
     def __enter__(self) -> str:
         node = tool("node", "nodejs")
-        if not (FOLDER / "node_modules").is_dir():
-            npm = tool("npm", "npm")
-            done = subprocess.run([npm, "ci"], cwd=FOLDER, capture_output=True, text=True, check=False)
-            if done.returncode:
-                missing(
-                    "PGlite with TimescaleDB", f"`npm ci` in tests/timescale failed: {done.stderr[-300:]}"
-                )
+        _install()
         self.folder = tempfile.mkdtemp(prefix="stowage-timescale-")
         self.server = subprocess.Popen(
             [node, FOLDER / "server.mjs", self.folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -57,7 +68,7 @@ class _timescale:
     def __exit__(self, *_: object) -> None:
         assert self.server.stdin is not None
         self.server.stdin.close()
-        self.server.wait(10)
+        self.server.wait(60)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -45,7 +45,7 @@ def oldest_server_url() -> Iterator[str]:
         cwd=folder, stdout=(folder / "log").open("wb"), stderr=subprocess.STDOUT, **as_user,
     )  # fmt: skip
     try:
-        for _ in range(300):
+        for _ in range(600):
             ready = subprocess.run([programs / "pg_isready", "-q", "-h", folder], check=False)
             if ready.returncode == 0:
                 break
