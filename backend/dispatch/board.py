@@ -150,7 +150,7 @@ class Board:
 def board(conn: Conn, ctx: Context, day: date | None = None) -> Board:
     today = day_of(conn, ctx.site_id, ctx.now)
     day = day or today
-    shown = routes(conn, ctx.site_id, day=day, and_still_driven=day == today)
+    shown = routes(conn, ctx.site_id, day=day, still_driven_at=ctx.now if day == today else None)
     of_day = shifts.shifts_of_day(conn, ctx.site_id, day)
     taken = {r.shift.id for r in shown if r.state not in OVER}
     broken = {r.vehicle.id for r in shown if r.state == "broken_down"}
@@ -215,20 +215,21 @@ def routes(
     *,
     day: date | None = None,
     route_ids: Sequence[UUID] | None = None,
-    and_still_driven: bool = False,
+    still_driven_at: datetime | None = None,
 ) -> list[Route]:
-    """Of a day, or by id, with their stops and jobs; three queries. Cancelled ones only by id. `and_still_driven`: also
-    routes of days before that are on the road yet."""
+    """Of a day, or by id, with their stops and jobs; three queries. Cancelled ones only by id. `still_driven_at`: also
+    routes of days before that are on the road then, or whose shift goes on."""
     ids = None if route_ids is None else list(route_ids)
     with conn.cursor(row_factory=dict_row) as cur:
         heads = cur.execute(
             (
                 _ROUTE
-                + """ and (%s::date is null or r.day = %s or (%s and r.day < %s and r.state in ('loading', 'under_way', 'back')))
+                + """ and (%s::date is null or r.day = %s or (r.day < %s and %s::timestamptz is not null and (
+                           r.state in ('loading', 'under_way', 'back') or r.state in ('draft', 'released') and s.ends_at > %s)))
                       and (%s::uuid[] is null or r.id = any(%s)) and (%s or r.state <> 'cancelled')
                       order by p.code, r.starts_at, r.id"""
             ).encode(),
-            [site_id, day, day, and_still_driven, day, ids, ids, ids is not None],
+            [site_id, day, day, day, still_driven_at, still_driven_at, ids, ids, ids is not None],
         ).fetchall()
     if not heads:
         return []

@@ -548,6 +548,13 @@ def test_a_van_that_drives_through_midnight_is_on_the_board_of_both_days(day: Da
         window_until=day.at("02:00", days=1).isoformat(),
     )
     day.planned()
+    for clock, shown in (
+        ("00:30", ["NIGHT"]),
+        ("04:30", []),
+    ):  # a draft, too, for as long as its shift goes on
+        day.now = day.at(clock, days=1)
+        assert [r.vehicle.code for r in boards.board(day.conn, day.ctx()).routes] == shown
+    day.now = day.at("20:30")
     released(day, "NIGHT")
     drive_off(day, "NIGHT")
     route = day.route("NIGHT")
