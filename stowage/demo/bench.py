@@ -138,6 +138,8 @@ class Bench:
 
     def _weigh_and_close(self, who: Account, carton_id: str) -> None:
         contents = self._contents(who, carton_id)
+        if not contents:
+            return
         weight_g = (
             CARTON_TARE_G + self._weight(contents) * Decimal(str(self._chance.uniform(0.996, 1.004)))
         ).quantize(Decimal(1))
