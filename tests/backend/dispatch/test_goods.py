@@ -27,7 +27,7 @@ from tests.conftest import Api, Warehouse, put_stock
 @pytest.fixture
 def day(conn: Conn, warehouse: Warehouse, helsinki: None) -> Day:
     put_stock(conn, warehouse, "TEA-250", "A-01-1", "100")
-    put_stock(conn, warehouse, "MILK-1L", "C-01-1", "20", lot="L1", expires_on="2030-01-01")
+    put_stock(conn, warehouse, "MILK-1L", "C-01-1", "20", lot="L1", expires_on="2099-01-01")
     return Day(conn, warehouse)
 
 
@@ -122,7 +122,7 @@ def test_milk_that_is_packed_later_takes_the_delivery_off_a_van_that_does_not_co
     lists(day, "VAN-1", "lift")
     drafts(day, "VAN-1")
     put(day, "Kamppi", "VAN-1", 1)
-    put_stock(day.conn, day.w, "MILK-1L", "C-01-1", "6", lot="L1", expires_on="2030-01-01")
+    put_stock(day.conn, day.w, "MILK-1L", "C-01-1", "6", lot="L1", expires_on="2099-01-01")
     let_jobs_run(day.conn)
     pick_all(day.conn, day.w, o)
     pack(day, o, ("MILK-1L", "6"))
@@ -138,7 +138,7 @@ def test_milk_that_is_packed_later_takes_the_delivery_off_a_van_that_does_not_co
 def test_a_part_that_stayed_behind_and_a_second_attempt_need_what_is_in_them(
     conn: Conn, warehouse: Warehouse
 ) -> None:
-    put_stock(conn, warehouse, "MILK-1L", "C-01-1", "20", lot="L1", expires_on="2030-01-01")
+    put_stock(conn, warehouse, "MILK-1L", "C-01-1", "20", lot="L1", expires_on="2099-01-01")
     d = drive(conn, warehouse, Customer("Kahvila", cartons=2, sku="MILK-1L"))
     read_needs(conn, d.ctx(), d.jobs["Kahvila"])
     conn.execute("update delivery_vehicle set skills = array['chilled']")

@@ -13,6 +13,7 @@ from backend.dispatch import driver_routes, tracking
 from backend.dispatch.proof import clean_signature
 from backend.errors import Invalid
 from backend.ids import new_id
+from tests.backend.dispatch.day import ZONE
 from tests.backend.dispatch.road import (
     AGENT,
     DEPOT,
@@ -58,7 +59,8 @@ def as_driver(api: Api, d: Drive, name: str = "dave") -> Api:
 
 def test_a_driver_s_whole_day_over_the_api(api: Api, d: Drive) -> None:
     as_driver(api, d)
-    (mine,) = ok(api.get("/api/v1/driver/routes"))["items"]
+    began = d.starts_at.astimezone(ZONE).date()  # an hour ago: yesterday, soon after midnight
+    (mine,) = ok(api.get("/api/v1/driver/routes", params={"day": str(began)}))["items"]
     assert (mine["id"], mine["state"], mine["cartons"], mine["loaded"]) == (str(d.route_id), "released", 3, 0)
     assert [s["job"]["customer_name"] for s in mine["stops"]] == ["Aino Aalto", "Bo Berg"]
     m = ok(api.get(f"/api/v1/delivery-routes/{d.route_id}/manifest"))

@@ -128,12 +128,13 @@ def test_sixteen_people_at_once_cannot_corrupt_the_board(
 ) -> None:
     put_stock(conn, warehouse, "TEA-250", "A-01-1", "200")
     now = datetime.now(UTC)
-    day = Day(conn, warehouse, day=now.astimezone(ZONE).date())
+    begins = now - timedelta(minutes=1)
+    day = Day(conn, warehouse, day=begins.astimezone(ZONE).date())
     for code in VANS:
         day.van(code)
         conn.execute(
             "update vehicle_shift set starts_at = %s, ends_at = %s where id = %s",
-            [now - timedelta(minutes=1), now + timedelta(hours=8), day.shifts[code]],
+            [begins, now + timedelta(hours=8), day.shifts[code]],
         )
         with conn.transaction():
             moves.new_route(conn, day.ctx(), shift_id=day.shifts[code], vehicle_id=None, day=None)
