@@ -37,7 +37,8 @@ def run_worker_until(database_url: str, conn: Conn, what: str) -> None:
             time.sleep(0.1)
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(60)
+        assert not thread.is_alive(), "the worker goes on"
 
 
 def test_work_that_failed_for_good_is_seen_with_its_reason_and_tried_again(
@@ -80,9 +81,13 @@ def test_work_that_failed_for_good_is_seen_with_its_reason_and_tried_again(
 
 def test_nothing_fails_is_said(running: Running, browser: Browser) -> None:
     watched = Watched(browser, running, "en")
-    assert "Nothing fails" in watched.open("/outbox?tab=work")
-    assert "No wrong scans" in watched.open("/discrepancies?tab=wrong-scans")
-    assert "No keys here" in watched.open("/outbox?tab=keys")
+    for path, words in [
+        ("/outbox?tab=work", "Nothing fails"),
+        ("/discrepancies?tab=wrong-scans", "No wrong scans"),
+        ("/outbox?tab=keys", "No keys here"),
+    ]:
+        watched.open(path)
+        expect(watched.page.locator("#content")).to_contain_text(words)
     assert not watched.wrong
     watched.context.close()
 
@@ -94,7 +99,8 @@ def test_a_device_is_told_what_it_knows(
     ids = dict(conn.execute("select code, id from device").fetchall())
     watched = Watched(browser, running, "en")
     page = watched.page
-    assert "Its agent dock is away." in watched.open(f"/devices/{ids['scale-1']}")
+    watched.open(f"/devices/{ids['scale-1']}")
+    expect(page.locator("#content")).to_contain_text("Its agent dock is away.")
     expect(page.get_by_role("button", name="Tare")).to_be_disabled()
 
     commit_batch(conn, [sender.status()])

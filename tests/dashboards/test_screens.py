@@ -96,7 +96,7 @@ class Running:
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         headers = {"Authorization": f"Bearer {self.session['token']}", "Idempotency-Key": str(new_id())}
-        answer = httpx.request(method, f"{self.base}/api/v1{path}", json=body, headers=headers)
+        answer = httpx.request(method, f"{self.base}/api/v1{path}", json=body, headers=headers, timeout=60)
         assert answer.is_success, f"{method} {path}: {answer.text}"
         return answer.json()
 
@@ -116,7 +116,7 @@ def bare(database_url: str, conn: Conn, web_root: Path) -> Iterator[Running]:
     )
     with served(create_app(database_url, web_root=web_root)) as base:
         login = httpx.post(
-            f"{base}/api/v1/auth/login", json={"username": "ada", "password": "a good password"}
+            f"{base}/api/v1/auth/login", json={"username": "ada", "password": "a good password"}, timeout=60
         )
         yield Running(base, login.json())
 
@@ -269,14 +269,16 @@ def test_an_empty_system_says_what_to_do_next(running: Running, browser: Browser
         ("/replenishment?tab=rules", "No rules yet"),
         ("/devices", "No agents yet"),
     ]:
-        assert words in watched.open(path), path
+        watched.open(path)
+        expect(watched.page.locator("#content")).to_contain_text(words)
     assert not watched.wrong
     watched.context.close()
 
 
 def test_a_system_without_a_site_says_what_comes_first(bare: Running, browser: Browser) -> None:
     watched = Watched(browser, bare, "en")
-    assert "Create the site" in watched.open("/floor")
+    watched.open("/floor")
+    expect(watched.page.locator("#content")).to_contain_text("Create the site")
     watched.page.get_by_role("link", name="Open", exact=True).first.click()
     watched.page.get_by_text("There is no site yet").wait_for()
     assert not watched.wrong
@@ -308,7 +310,9 @@ def test_search_is_one_key_away_and_a_scanned_code_opens_its_page(busy: Running,
     watched.page.get_by_role("option", name=re.compile("TEA-250")).wait_for()
     watched.page.keyboard.press("Enter")
     watched.page.wait_for_url(f"{busy.base}/items/{busy.ids['item']}")
+    watched.open("/orders")
     watched.page.keyboard.press("/")
+    expect(watched.page.get_by_role("combobox")).to_be_focused()
     watched.page.keyboard.type("06412345000012")
     watched.page.keyboard.press("Enter")
     watched.page.wait_for_url(f"{busy.base}/items/{busy.ids['item']}")
@@ -321,7 +325,7 @@ def test_a_change_elsewhere_appears_without_a_reload(busy: Running, browser: Bro
     watched.open(f"/receipts/{busy.ids['receipt']}")
     watched.page.locator("[role=status][data-status=open]").wait_for()
     busy.ask("POST", f"/receipts/{busy.ids['receipt']}/scans", {"code": "TEA-250", "quantity": "5"})
-    watched.page.locator("#content").get_by_text("17").first.wait_for(timeout=5_000)
+    watched.page.locator("#content").get_by_text("17", exact=True).first.wait_for()
     assert not watched.wrong
     watched.context.close()
 
@@ -355,7 +359,8 @@ def test_a_fleet_is_set_up_by_forms(running: Running, browser: Browser, conn: Co
     watched = Watched(browser, running, "en")
     page = watched.page
     dialog = page.get_by_role("dialog")
-    assert "There is no depot yet" in watched.open("/settings/depots")
+    watched.open("/settings/depots")
+    expect(page.locator("#content")).to_contain_text("There is no depot yet")
     page.get_by_role("button", name="Add a depot").first.click()
     for label, value in {
         "Code": "YARD",

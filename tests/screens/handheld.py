@@ -6,12 +6,14 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 from playwright.sync_api import Page, expect
+from playwright.sync_api import TimeoutError as NotInTime
 
 from backend.ids import new_id
 
@@ -35,8 +37,9 @@ class Handheld:
         self.page.get_by_test_id("handheld-home").wait_for()
 
     def open(self, job: str) -> None:
-        if not self.page.get_by_test_id("handheld-home").is_visible():
-            self.press("home")
+        while not self.page.get_by_test_id("handheld-home").is_visible():
+            with suppress(NotInTime):  # a job that is over leaves by itself, perhaps just now
+                self.page.get_by_test_id("home").click(timeout=1000)
         self.press(f"job-{job}")
         self.page.get_by_test_id("instruction").wait_for()
 
@@ -120,12 +123,12 @@ class Backend:
 
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": str(new_id())}
-        answer = httpx.request(method, f"{self.base}/api/v1{path}", json=body, headers=headers)
+        answer = httpx.request(method, f"{self.base}/api/v1{path}", json=body, headers=headers, timeout=60)
         assert answer.is_success, f"{method} {path}: {answer.text}"
         return answer.json()
 
 
-def eventually(holds: Callable[[], bool], within_s: float = 10) -> None:
+def eventually(holds: Callable[[], bool], within_s: float = 60) -> None:
     deadline = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < deadline, "it did not become so in time"

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
 
 from backend import dispatch
 from backend.app import create_app
@@ -29,6 +28,7 @@ from tests.chromium import ARGUMENTS
 from tests.conftest import Warehouse, tool
 from tests.screens import delivery_day as deliveries
 from tests.screens.delivery_day import DeliveryDay, at
+from tests.screens.handheld import eventually
 from tests.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -69,7 +69,10 @@ class Office:
     def board(self) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.sessions['dora']['token']}"}
         answer = httpx.get(
-            f"{self.base}/api/v1/delivery-board", params={"day": str(self.day.day)}, headers=headers
+            f"{self.base}/api/v1/delivery-board",
+            params={"day": str(self.day.day)},
+            headers=headers,
+            timeout=60,
         )
         assert answer.is_success, answer.text
         found: dict[str, Any] = answer.json()
@@ -127,7 +130,9 @@ def office(
         sessions = {}
         for name in ("dora", "dan"):
             login = httpx.post(
-                f"{base}/api/v1/auth/login", json={"username": name, "password": "a good password"}
+                f"{base}/api/v1/auth/login",
+                json={"username": name, "password": "a good password"},
+                timeout=60,
             )
             sessions[name] = login.json()
         yield Office(base, sessions, conn, ctx, day)
@@ -202,6 +207,7 @@ def chosen(office: Office) -> Chosen:
                 f"{office.base}/api/v1/delivery-jobs/{job['id']}/slots",
                 params={"day": str(office.day.day)},
                 headers=headers,
+                timeout=60,
             )
             for slot in answer.json()["slots"]:
                 if slot["route_id"] != route["id"] and not slot["violations"]:
@@ -335,13 +341,17 @@ def test_two_dispatchers_move_the_same_stop(office: Office, browsers: dict[bool,
     dora, dan = Desk(browsers[True], office), Desk(browsers[True], office, "dan")
     dora.lift(dora.page.locator(f"[data-block='{one.job_id}']"))
     dora.over(dora.lane(one.other).locator("[data-slot-mark=good], [data-slot-mark=best]").first)
-    # Dan is faster, and Dora's browser hears nothing of it before she lets go.
-    dora.context.set_offline(True)
+    # Dan is faster, and Dora's browser heard nothing of it before she let go: her word is still on its way.
+    on_its_way: list[Route] = []
+    dora.page.route("**/delivery-routes/*/stops", lambda word: on_its_way.append(word), times=1)
+    with dora.page.expect_request("**/delivery-routes/*/stops"):
+        dora.page.mouse.up()
     dan.page.locator(f"[data-block='{one.job_id}']").click()
     dan.page.get_by_role("button", name="Off the route").click()
     expect(dan.page.locator("[data-job]", has_text=one.customer)).to_be_visible()
-    dora.context.set_offline(False)
-    dora.page.mouse.up()
+    eventually(lambda: office.where(one.customer) is None)
+    (word,) = on_its_way
+    word.continue_()
     alert = dora.page.get_by_role("alert")
     expect(alert).to_contain_text("Somebody else changed this meanwhile")
     dora.shot("clash")
@@ -367,10 +377,7 @@ def test_a_stop_is_moved_with_the_keyboard_alone(office: Office, browsers: dict[
     expect(status).to_contain_text("Best place")
     page.keyboard.press("Enter")
     expect(page.locator("[data-stop][data-chosen]")).to_contain_text(name)
-    deadline = time.monotonic() + 10
-    while office.where(name) is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert office.where(name) is not None
+    eventually(lambda: office.where(name) is not None)
     assert desk.wrong == []
     desk.context.close()
 
@@ -497,6 +504,18 @@ def test_a_release_is_withdrawn_and_what_happened_meanwhile_is_said(
         page.get_by_role("button", name=words, exact=True).click()
         page.get_by_role("button", name=sure, exact=True).click()
 
+    def before_it_arrives(change: str) -> None:
+        """The next withdrawal is on its way when somebody else does this: the browser cannot have heard of it."""
+
+        def on_the_way(word: Route) -> None:
+            office.conn.execute(
+                f"update delivery_route set {change}, version = version + 1 where id = %s".encode(),
+                [route["id"]],
+            )
+            word.continue_()
+
+        page.route("**/withdraw", on_the_way, times=1)
+
     def now() -> dict[str, Any]:
         found: dict[str, Any] = next(r for r in office.board()["routes"] if r["id"] == route["id"])
         return found
@@ -505,9 +524,7 @@ def test_a_release_is_withdrawn_and_what_happened_meanwhile_is_said(
     expect(page.get_by_role("button", name=withdraw, exact=True)).to_be_visible()
     desk.shot(f"released-{language}")
     # Somebody loads the first carton, and this browser has not heard of it.
-    office.conn.execute(
-        "update delivery_route set state = 'loading', version = version + 1 where id = %s", [route["id"]]
-    )
+    before_it_arrives("state = 'loading'")
     press(withdraw)
     alert = page.locator("header [role=alert]")
     expect(alert).to_contain_text({"en": "Unload them first", "zh": "请先卸下"}[language])
@@ -525,9 +542,7 @@ def test_a_release_is_withdrawn_and_what_happened_meanwhile_is_said(
     page.reload()
     desk.lane(route["vehicle"]["code"]).locator("[data-block]").first.click()
     expect(page.get_by_role("button", name=withdraw, exact=True)).to_be_visible()
-    office.conn.execute(
-        "update delivery_route set locked = true, version = version + 1 where id = %s", [route["id"]]
-    )
+    before_it_arrives("locked = true")
     press(withdraw)
     expect(alert).to_contain_text({"en": "Somebody else changed", "zh": "他人"}[language])
     desk.shot(f"withdraw-clash-{language}")
@@ -562,7 +577,7 @@ def test_the_driven_track_lies_over_the_planned_line_and_answers_where_the_van_w
     strip = page.get_by_label({"en": "Planned and driven", "zh": "计划与实际行驶"}[language])
     expect(strip).to_contain_text({"en": "driven", "zh": "实际"}[language])
     slider = strip.get_by_role("slider")
-    page.wait_for_timeout(1500)
+    before = still(page.locator("canvas"))
     desk.shot(f"track-{language}")
 
     def ask(at: datetime) -> Locator:
@@ -570,19 +585,16 @@ def test_the_driven_track_lies_over_the_planned_line_and_answers_where_the_van_w
         return strip.get_by_role("status")
 
     customer, (came, went) = list(driving.stood.items())[1]
-    before = page.locator("canvas").screenshot()
     middle = came + (went - came) / 2
     said = ask(middle)
     expect(said).to_contain_text(customer)
     asked = datetime.fromtimestamp(int(slider.input_value()) / 1000, deliveries.ZONE)
     assert abs(asked - middle) <= timedelta(seconds=8)  # its steps are 15 s
     expect(said).to_contain_text(f"{asked:%H:%M}")
-    page.wait_for_timeout(500)
+    eventually(lambda: page.locator("canvas").screenshot() != before)  # the marker is on the map
     desk.shot(f"track-at-{language}")
-    assert page.locator("canvas").screenshot() != before, "the marker is on the map"
     said = ask(driving.silent[0] + (driving.silent[1] - driving.silent[0]) / 2)
     expect(said).to_contain_text({"en": "no position from", "zh": "无定位"}[language])
-    page.wait_for_timeout(500)
     desk.shot(f"track-silent-{language}")
     slider.focus()
     for _ in range(60):
@@ -596,6 +608,19 @@ def test_the_driven_track_lies_over_the_planned_line_and_answers_where_the_van_w
     expect(strip).to_have_count(0)
     assert desk.wrong == []
     desk.context.close()
+
+
+def still(canvas: Locator) -> bytes:
+    """How it looks when all tiles are there: twice the same, a second apart."""
+    seen: list[bytes] = []
+
+    def again() -> bool:
+        canvas.page.wait_for_timeout(1000)
+        seen.append(canvas.screenshot())
+        return seen[-1] in seen[-2:-1]
+
+    eventually(again)
+    return seen[-1]
 
 
 def _step(at_ms: int, from_ms: int) -> int:
@@ -621,7 +646,7 @@ def test_a_track_goes_on_with_every_position_that_comes(
     last = int(slider.get_attribute("max") or 0)
     data = PositionReported(lat=60.1712, lon=24.9431, speed_kmh=12.0, hdop=0.9)
     event = Event(
-        seq=1, device="gps", type="position_reported", occurred_at=datetime.now(UTC), correlation_id="c",
+        seq=1, device="gps", type="position_reported", occurred_at=datetime.now(UTC).replace(microsecond=0), correlation_id="c",
         data=encode_data(data),
     )  # fmt: skip
     with office.conn.transaction():

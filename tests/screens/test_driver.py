@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, expect
 
 from backend import ledger
 from backend.db import Conn
@@ -195,7 +196,7 @@ def test_a_whole_day_of_one_driver(
     expect(phone.page.get_by_test_id("next-carton")).to_have_attribute("data-sscc", toimisto["sscc"][0])
     phone.fits("load")
     phone.wedge(f"00{day.elsewhere['sscc'][0]}")
-    phone.page.get_by_test_id("answer").wait_for()
+    phone.page.wait_for_function("window.answers.length > 0")
     if SHOTS:
         phone.page.screenshot(path=Path(SHOTS) / "driver-wrong-flash.png")
     assert phone.answers()[-1] == "bad"
@@ -339,17 +340,14 @@ def at_the_desk(browser: Browser, base: str, conn: Conn, day: DriverDay) -> None
     page.get_by_label("User name").fill("lena")
     page.get_by_label("Password", exact=True).fill("test-password")
     page.keyboard.press("Enter")
-    picture_there = "e => e.complete && e.naturalWidth > 0"
-    page.get_by_test_id("signature").wait_for()
-    assert page.get_by_test_id("signature").evaluate(picture_there)
+    expect(page.get_by_test_id("signature")).not_to_have_js_property("naturalWidth", 0)
     expect(page.get_by_test_id("proof")).to_contain_text("Anna Virtanen")
     page.get_by_test_id("proof").scroll_into_view_if_needed()
     desk_shot(page, "order")
     page.goto(f"{base}/orders/{kahvila['id']}")
     expect(page.get_by_role("table", name="Handed over")).to_contain_text("damaged")
     page.goto(f"{base}/orders/{toimisto['id']}")
-    page.get_by_test_id("photo").wait_for()
-    assert page.get_by_test_id("photo").evaluate(picture_there)
+    expect(page.get_by_test_id("photo")).not_to_have_js_property("naturalWidth", 0)
     expect(page.get_by_test_id("proof")).to_contain_text("nobody opens")
     page.get_by_test_id("tracking-link").click()  # of the second attempt, which is to be planned
     expect(page.get_by_test_id("tracking-url")).to_contain_text("/track/")
@@ -402,13 +400,18 @@ def test_a_signature_survives_a_dead_network_a_reload_and_a_refusal(
     phone.settled()
     sign_for(phone, "Björn")
     keys: list[str | None] = []
+    lost: list[str] = []
 
     def lose(route: Route) -> None:
-        keys.append(route.request.header_value("idempotency-key"))
-        if len(keys) == 1:
+        lost.append(route.request.url)
+        if len(lost) == 1:
             route.fetch()
         route.abort("connectionreset")
 
+    def delivers(r: Request) -> bool:
+        return r.method == "POST" and urlsplit(r.url).path.endswith("/deliver")
+
+    phone.page.on("request", lambda r: keys.append(r.headers.get("idempotency-key")) if delivers(r) else None)
     phone.page.route("**/deliver?*", lose)
     phone.page.route("**/deliver", lose)
     phone.press("delivered")
@@ -417,20 +420,13 @@ def test_a_signature_survives_a_dead_network_a_reload_and_a_refusal(
     phone.says("cut-off", "kept on this phone")
     phone.says("pending", "1")
     phone.fits("cut-off")
-    phone.page.reload()
+    with phone.page.expect_request(delivers):
+        phone.page.reload()
     phone.says("pending", "1")
     phone.says("customer", "Anna Virtanen")
     expect(phone.page.get_by_test_id("changed")).to_have_count(0)
     phone.page.unroute("**/deliver?*")
     phone.page.unroute("**/deliver")
-    phone.page.on(
-        "request",
-        lambda r: (
-            keys.append(r.headers.get("idempotency-key"))
-            if "/deliver" in r.url and r.method == "POST" and "arrive" not in r.url
-            else None
-        ),
-    )
     phone.page.evaluate("window.dispatchEvent(new Event('online'))")
     phone.settled()
     assert len(keys) > 2

@@ -196,7 +196,7 @@ def test_a_wrong_scan_is_red_changes_nothing_and_says_what_was_expected(
     o = accept(conn, warehouse, ("TEA-250", "4"))
     worker.open("pick")
     worker.wedge("A-01-2")
-    worker.page.get_by_test_id("answer").wait_for()
+    worker.page.wait_for_function("window.answers.length > 0")
     worker.shot("wrong-place-flash")
     worker.settled()
     assert worker.answers()[-1] == "bad"
@@ -652,8 +652,7 @@ def test_typed_by_a_person_or_on_the_keypad_is_no_scan_until_it_is_confirmed(wor
     worker.page.evaluate("localStorage.removeItem('stowage.handheld.gap_ms')")
     worker.open("lookup")
     worker.page.keyboard.type("a-01", delay=150)
-    worker.page.get_by_test_id("keypad").wait_for()
-    worker.page.wait_for_timeout(500)
+    expect(worker.page.get_by_test_id("keypad").get_by_role("status")).to_have_text("a-01")
     fits(worker, "keypad-text")
     worker.type_on_keypad("-1")
     worker.says("target", "A-01-1")
@@ -749,10 +748,11 @@ def test_a_job_opened_while_the_language_is_loading_changes_over_in_full(
     held: list[Route] = []
     arrived = False
     w.page.route("**/assets/**", lambda route: route.continue_() if arrived else held.append(route))
-    w.press("language")
+    with w.page.expect_request("**/assets/**"):
+        w.press("language")
     w.open("pick")
     w.says("instruction", "Go there, scan the bin")
-    eventually(lambda: len(held) > 0)
+    assert held
     arrived = True
     for route in held:
         route.continue_()
