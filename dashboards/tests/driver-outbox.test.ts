@@ -32,7 +32,7 @@ async function phone(answers: (action: Action, nth: number) => Promise<unknown>,
   return { outbox, sent, kept, who, refreshed: () => refreshed };
 }
 
-const empty = (outbox: Outbox) => vi.waitFor(() => expect(outbox.get()).toMatchObject({ pending: [], confirmed: [] }), { timeout: 5000 });
+const empty = (outbox: Outbox) => vi.waitFor(() => expect(outbox.get()).toMatchObject({ pending: [], confirmed: [] }), { timeout: 30_000 });
 
 test("an action lies on the shelf before it is sent, and is taken off when it was confirmed", async () => {
   const order: string[] = [];
@@ -52,7 +52,7 @@ test("without an answer it is sent again under the same key, and nothing overtak
   });
   await outbox.add(signed);
   await outbox.add(scanned("A"));
-  await vi.waitFor(() => expect(outbox.get().cutOffSince).not.toBeNull());
+  await vi.waitFor(() => expect(outbox.get().cutOffSince).not.toBeNull(), { timeout: 30_000 });
   expect(outbox.get().pending).toHaveLength(2);
   await empty(outbox);
   expect(sent.map((one) => one.action.kind)).toEqual(["deliver", "deliver", "deliver", "load"]);
@@ -78,7 +78,7 @@ test("a refused signature stays with its sentence until the driver decides; a re
   }, { kept });
   await outbox.add(scanned("WRONG"));
   await outbox.add(signed);
-  await vi.waitFor(() => expect(outbox.get().refused).toHaveLength(1));
+  await vi.waitFor(() => expect(outbox.get().refused).toHaveLength(1), { timeout: 30_000 });
   const [refused] = outbox.get().refused;
   expect(refused?.refused?.detail).toBe("It was delivered already.");
   expect(outbox.get().answer?.problem?.status).toBe(409);
@@ -115,7 +115,7 @@ test("a session that ended loses nothing, and nobody sends what another person d
     if (state.loggedOut) throw refusal(401);
   });
   await outbox.add(signed);
-  await vi.waitFor(() => expect(sent).toHaveLength(1));
+  await vi.waitFor(() => expect(sent).toHaveLength(1), { timeout: 30_000 });
   who.id = "eve";
   state.loggedOut = false;
   outbox.hurry();
@@ -137,7 +137,7 @@ test("what was confirmed counts until the screen has read it again", async () =>
   open.push(outbox);
   await outbox.open();
   await outbox.add(signed);
-  await vi.waitFor(() => expect(outbox.get()).toMatchObject({ pending: [], confirmed: [{ stop_id: "S1" }] }));
+  await vi.waitFor(() => expect(outbox.get()).toMatchObject({ pending: [], confirmed: [{ stop_id: "S1" }] }), { timeout: 30_000 });
   read();
   await empty(outbox);
 });
