@@ -240,6 +240,7 @@ class Watched:
 A_KEY = re.compile(r"\b(?:common:|(?:field|state|action|nav|problem|kind|unit|tab|chapter)\.)[a-z_]+\b")
 
 
+@pytest.mark.timeout(900)  # some sixty pages one after the other
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_screen_opens_without_a_fault(busy: Running, browser: Browser, language: str) -> None:
     watched = Watched(browser, busy, language)
