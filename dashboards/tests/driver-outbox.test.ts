@@ -47,16 +47,20 @@ test("an action lies on the shelf before it is sent, and is taken off when it wa
 });
 
 test("without an answer it is sent again under the same key, and nothing overtakes it", async () => {
-  const { outbox, sent } = await phone(async (_, nth) => {
-    if (nth < 3) throw unreachable();
+  let reachable = false;
+  const { outbox, sent } = await phone(async () => {
+    if (!reachable) throw unreachable();
   });
   await outbox.add(signed);
   await outbox.add(scanned("A"));
   await vi.waitFor(() => expect(outbox.get().cutOffSince).not.toBeNull(), { timeout: 30_000 });
   expect(outbox.get().pending).toHaveLength(2);
+  reachable = true;
   await empty(outbox);
-  expect(sent.map((one) => one.action.kind)).toEqual(["deliver", "deliver", "deliver", "load"]);
-  expect(new Set(sent.slice(0, 3).map((one) => one.key)).size).toBe(1);
+  const tries = sent.slice(0, -1);
+  expect(tries.length).toBeGreaterThan(1);
+  expect(new Set(tries.map((one) => `${one.action.kind} ${one.key}`)).size).toBe(1);
+  expect([tries[0]?.action.kind, sent.at(-1)?.action.kind]).toEqual(["deliver", "load"]);
   expect(outbox.get().cutOffSince).toBeNull();
 });
 

@@ -52,16 +52,20 @@ test("ten scans at once are done one after the other, each with a key of its own
 });
 
 test("without an answer the same scan is sent again under the same key, and those behind it wait", async () => {
-  const { runtime, sent } = flow(async (_, nth) => {
-    if (nth < 3) throw unreachable();
+  let reachable = false;
+  const { runtime, sent } = flow(async () => {
+    if (!reachable) throw unreachable();
   });
   runtime.scan("A");
   runtime.scan("B");
   await vi.waitFor(() => expect(runtime.get().cutOffSince).not.toBeNull(), { timeout: 30_000 });
   expect(runtime.get().waiting).toBe(2);
+  reachable = true;
   await settled(runtime);
-  expect(sent.map((one) => one.code)).toEqual(["A", "A", "A", "B"]);
-  expect(new Set(sent.slice(0, 3).map((one) => one.key)).size).toBe(1);
+  const tries = sent.slice(0, -1);
+  expect(tries.length).toBeGreaterThan(1);
+  expect(new Set(tries.map((one) => `${one.code} ${one.key}`)).size).toBe(1);
+  expect([tries[0]?.code, sent.at(-1)?.code]).toEqual(["A", "B"]);
   expect(runtime.get()).toMatchObject({ state: ["A", "B"], cutOffSince: null });
 });
 
