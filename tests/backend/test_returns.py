@@ -154,12 +154,12 @@ def test_a_lot_that_did_not_leave_with_the_order_does_not_come_back_for_it(
 ) -> None:
     order, before_cartons = (shipped_order(conn, warehouse, "MILK-1L", "2") for _ in range(2))
     for lot in ("L1", "L0"):
-        lot_id = lot_of(conn, warehouse.items["MILK-1L"], lot, date(2027, 1, 1))
+        lot_id = lot_of(conn, warehouse.items["MILK-1L"], lot, date(2060, 1, 1))
         packed(conn, warehouse, order, lot_id=lot_id)
 
     def milk(lot: str) -> list[dict[str, Any]]:
         return [
-            {"code": f"(01){EACH['MILK-1L']}(17)270101(10){lot}", "reason": "too much", "grade": "opened"}
+            {"code": f"(01){EACH['MILK-1L']}(17)600101(10){lot}", "reason": "too much", "grade": "opened"}
         ]
 
     refused = give_back(api, milk("L2"), order_id=str(order))

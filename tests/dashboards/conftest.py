@@ -1,5 +1,5 @@
 """The running application of the desktop's tests, for every file of them."""
 
-from tests.dashboards.test_screens import bare, running
+from tests.dashboards.desktop import bare, running
 
 __all__ = ["bare", "running"]

@@ -19,7 +19,7 @@ from tests.backend.orders.flow import accept
 from tests.backend.packing.test_packing import pick_all
 from tests.backend.shipping import test_shipping as goods
 from tests.conftest import Warehouse, put_stock
-from tests.dashboards.test_screens import Running, Watched
+from tests.dashboards.desktop import Running, Watched
 from tests.screens import delivery_day
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]

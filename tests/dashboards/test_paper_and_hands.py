@@ -14,7 +14,7 @@ from backend.db import Conn
 from tests.backend.orders.flow import accept
 from tests.backend.packing.test_packing import pick_all
 from tests.conftest import Warehouse, put_stock
-from tests.dashboards.test_screens import Running, Watched
+from tests.dashboards.desktop import Running, Watched
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
