@@ -71,12 +71,14 @@ class OpenAlert(BaseModel):
 
 
 class DayFlow(BaseModel):
-    """Base units since midnight in the site's time zone; `plan` where there is one."""
+    """Base units since midnight in the site's time zone; `plan` where there is one: what is due today or left today.
+    Shipped is what left the doors, with a carrier or in a van of ours."""
 
     received: Quantity
     received_plan: Quantity
     put_away: Quantity
     picked: Quantity
+    picked_plan: Quantity
     shipped: Quantity
     shipped_plan: Quantity
     orders_shipped: int
@@ -165,14 +167,17 @@ _TODAY = """
     due as (
         select id from sales_order where site_id = %(site)s and state not in ('shipped', 'cancelled') and due_at < %(tomorrow)s
         union all
-        select id from sales_order where site_id = %(site)s and state = 'shipped' and shipped_at >= %(midnight)s and due_at < %(tomorrow)s)
+        select id from sales_order where site_id = %(site)s and state = 'shipped' and shipped_at >= %(midnight)s)
     select coalesce((select sum(quantity) from moved where from_kind = 'supplier' and to_physical), 0) as received,
            coalesce((select sum(l.quantity) from asn_line l join asn a on a.id = l.asn_id where a.site_id = %(site)s and a.state <> 'cancelled'
                      and coalesce(a.expected_at, a.created_at) >= %(midnight)s
                      and coalesce(a.expected_at, a.created_at) < %(tomorrow)s), 0) as received_plan,
            coalesce((select sum(quantity) from moved where cause_kind = 'putaway'), 0) as put_away,
            coalesce((select sum(quantity) from moved where cause_kind = 'pick'), 0) as picked,
-           coalesce((select sum(quantity) from moved where from_physical and to_kind = 'customer'), 0) as shipped,
+           coalesce((select sum(quantity) from moved where cause_kind = 'pick'), 0) + coalesce((
+                     select sum(quantity - picked) from pick_task where site_id = %(site)s and state in ('open', 'claimed')), 0) as picked_plan,
+           coalesce((select sum(quantity) from moved where from_physical and (
+                     to_kind = 'customer' or to_kind = 'in_transit' and cause_kind = 'shipment')), 0) as shipped,
            coalesce((select sum(l.quantity) from due join sales_order_line l on l.site_id = %(site)s and l.order_id = due.id), 0) as shipped_plan,
            (select count(*) from sales_order where site_id = %(site)s and shipped_at >= %(midnight)s) as orders_shipped,
            (select count(*) from sales_order where site_id = %(site)s and state not in ('shipped', 'cancelled')

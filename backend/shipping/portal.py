@@ -263,7 +263,7 @@ def _serial_out(p: _Passage, here: list[Shipment], t: KnownTag) -> None:
         row = _row_of_serial(p, t)  # it may have been packed meanwhile
     if row is None:
         gone = p.conn.execute(
-            """select 1 from movement m join place c on c.id = m.to_place_id and c.kind = 'customer'
+            """select 1 from movement m join place c on c.id = m.to_place_id and c.kind in ('customer', 'in_transit')
                where m.site_id = %s and m.item_id = %s and m.serial = %s limit 1""",
             [p.ctx.site_id, t.item_id, t.serial],
         ).fetchone()

@@ -16,7 +16,9 @@ from backend.dispatch import come_back, load, proof
 from backend.dispatch.proof import AlreadyProved, HandedOver, MoreThanAboard, Piece, WrongParcel
 from backend.errors import Conflict, Forbidden, Invalid
 from backend.ids import new_id
+from backend.live.floor import get_floor
 from backend.shipping import WrongVehicle
+from device_drivers.gs1 import sgtin96_hex
 from tests.backend.dispatch.road import (
     DEPOT,
     Customer,
@@ -30,6 +32,8 @@ from tests.backend.dispatch.road import (
     told,
 )
 from tests.backend.orders.flow import let_jobs_run, on_hand, reserved, stages
+from tests.backend.receiving_goods import EACH
+from tests.backend.shipping.test_shipping import PREFIX, discrepancies, passage
 from tests.conftest import Warehouse, put_stock
 
 
@@ -43,8 +47,11 @@ def test_what_departs_on_a_route_is_in_transit_until_it_is_handed_over(
     assert d.order("Kahvila").state == "shipped"
     assert (in_place(conn, warehouse, "in_transit"), in_place(conn, warehouse, "customer")) == (8, 0)
     assert reserved(conn, warehouse, "TEA-250") == 0
+    today = get_floor(conn, warehouse.site_id).today
+    assert (today.picked, today.picked_plan, today.shipped, today.shipped_plan) == (8, 8, 8, 8)
     books_are_right(conn)
     made = d.deliver("Kahvila", receiver_name="Aino")
+    assert get_floor(conn, warehouse.site_id).today.shipped == 8
     assert (made.outcome, made.receiver_name) == ("delivered", "Aino")
     assert (in_place(conn, warehouse, "in_transit"), in_place(conn, warehouse, "customer")) == (0, 8)
     assert d.job("Kahvila").state == "delivered"
@@ -186,6 +193,16 @@ def test_some_pieces_of_a_carton_are_taken_and_no_more_than_there_are(
     back = d.unload("TEA-250", quantity=Decimal(1))
     assert back.place_code == "QUAR"
     assert (in_place(conn, warehouse, "in_transit"), in_place(conn, warehouse, "customer")) == (0, 3)
+    books_are_right(conn)
+
+
+def test_a_serial_read_at_the_door_after_its_van_left_is_no_stranger(
+    conn: Conn, warehouse: Warehouse
+) -> None:
+    put_stock(conn, warehouse, "DRILL-X", "A-01-1", "1", serial="101")
+    drive(conn, warehouse, Customer("Rauta", sku="DRILL-X", each="1")).leave()
+    passage(conn, warehouse, sgtin96_hex(EACH["DRILL-X"], PREFIX, 101))
+    assert discrepancies(conn) == []
     books_are_right(conn)
 
 

@@ -28,7 +28,7 @@ function Flow({ floor: { today } }: { floor: Floor }) {
   const rows = [
     { key: "received", part: today.received, plan: today.received_plan, to: "/receipts" },
     { key: "put_away", part: today.put_away, plan: today.received, to: "/movements?cause_kind=putaway" },
-    { key: "picked", part: today.picked, plan: today.shipped_plan, to: "/movements?cause_kind=pick" },
+    { key: "picked", part: today.picked, plan: today.picked_plan, to: "/movements?cause_kind=pick" },
     { key: "shipped", part: today.shipped, plan: today.shipped_plan, to: "/orders?tab=shipments" },
   ] as const;
   return (
