@@ -41,6 +41,8 @@ test("fullness is unknown, not zero, where there is no capacity", () => {
 });
 
 test("a door belongs to the wall it is nearest to", () => {
-  expect(wallOf({ x: 0, y: 8, w: 1, h: 3 }, { x: 0, y: 0, w: 40, h: 20 })).toBe("left");
-  expect(wallOf({ x: 10, y: 19, w: 3, h: 1 }, { x: 0, y: 0, w: 40, h: 20 })).toBe("bottom");
+  expect(wallOf({ x: 0, y: 8, w: 1, h: 3 }, [{ x: 0, y: 0, w: 40, h: 20 }])).toBe("left");
+  expect(wallOf({ x: 10, y: 19, w: 3, h: 1 }, [{ x: 0, y: 0, w: 40, h: 20 }])).toBe("bottom");
+  const yard = layOut([place("hall", "building", null, [0, 0, 40, 20]), place("van", "vehicle", null, [0, 22, 40, 4])]);
+  expect(wallOf({ x: 2, y: 19, w: 3, h: 1 }, yard.buildings)).toBe("bottom"); // whatever stands outside of it
 });

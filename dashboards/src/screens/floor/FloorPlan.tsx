@@ -10,7 +10,7 @@ export interface Drawing {
   floor: Floor;
   /** Pixels of a place, or null where it has no spot. */
   boxOf: (placeId: string | null) => Box | null;
-  building: Box;
+  buildings: Box[];
   scale: number;
 }
 
@@ -18,7 +18,7 @@ export interface Drawing {
 function marginsOf(floor: Floor, plan: Plan): { x: number; y: number } {
   const walls = floor.places.filter((place) => place.kind === "dock_door").map((place) => {
     const box = plan.boxes.get(place.id);
-    return box ? wallOf(box, plan.bounds) : null;
+    return box ? wallOf(box, plan.buildings) : null;
   });
   return { x: walls.includes("left") || walls.includes("right") ? 64 : 22, y: 32 };
 }
@@ -37,7 +37,7 @@ export function FloorPlan({ floor }: { floor: Floor }) {
     const box = id === null ? undefined : plan.boxes.get(id);
     return box ? toPixels(box) : null;
   };
-  const drawing: Drawing = { floor, boxOf, building: toPixels(bounds), scale };
+  const drawing: Drawing = { floor, boxOf, buildings: plan.buildings.map(toPixels), scale };
 
   return (
     <div ref={ref} style={{ position: "absolute", inset: 0 }}>

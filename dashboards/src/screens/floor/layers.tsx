@@ -29,12 +29,12 @@ function Mark({ to, label, children }: { to: string; label: string; children: Re
   );
 }
 
-export function BuildingLayer({ floor, boxOf, building }: Drawing) {
-  const drawn = floor.places.filter((place) => place.kind === "building").map((place) => [place, boxOf(place.id)] as const);
-  const boxes = drawn.length > 0 ? drawn : ([[null, building]] as const);
+export function BuildingLayer({ buildings }: Drawing) {
   return (
     <g>
-      {boxes.map(([place, box], index) => box && <rect key={place?.id ?? index} {...rect(box)} rx={6} className={classes.building} />)}
+      {buildings.map((box, index) => (
+        <rect key={index} {...rect(box)} rx={6} className={classes.building} />
+      ))}
     </g>
   );
 }
@@ -52,14 +52,17 @@ export function ZoneLayer({ floor, boxOf }: Drawing) {
           const total = inside.get(place.id) ?? { onHand: Number(place.on_hand), capacity: null };
           const percent = total.capacity ? Math.round((100 * total.onHand) / total.capacity) : null;
           const name = place.name || place.code;
-          const count = `${groupDigits(String(Math.round(total.onHand)))}${percent === null || box.w < 150 ? "" : ` · ${percent} %`}`;
+          const onHand = groupDigits(String(Math.round(total.onHand)));
+          const withPercent = percent === null ? onHand : `${onHand} · ${percent} %`;
+          const left = (said: string) => box.w - 22 - said.length * 6.4;
+          const count = widthOf(name) <= left(withPercent) ? withPercent : onHand;
           return (
             <Mark key={place.id} to={`/places/${place.id}`} label={`${place.code} · ${groupDigits(String(total.onHand))}`}>
               <rect {...rect(box)} rx={5} className={classes.zone} data-class={place.storage_class} />
               {place.kind === "zone" && box.w > 60 && (
                 <>
                   <text x={box.x + 8} y={box.y + 17} className={classes.zoneName}>
-                    {longest([`${name} · ${word("storage", place.storage_class)}`, name].slice(place.storage_class === "ambient" ? 1 : 0), box.w - 22 - count.length * 6.4)}
+                    {longest([`${name} · ${word("storage", place.storage_class)}`, name].slice(place.storage_class === "ambient" ? 1 : 0), left(count))}
                   </text>
                   <text x={box.x + box.w - 8} y={box.y + 17} className={classes.zoneCount}>
                     {count}
@@ -93,7 +96,7 @@ export function BinLayer({ floor, boxOf }: Drawing) {
               {named && box.w > 50 && box.h > 22 && (
                 <>
                   <text x={box.x + 8} y={box.y + Math.min(17, box.h / 2 + 4)} className={classes.zoneName}>
-                    {fit(place.name || place.code, box.w - 22 - groupDigits(place.on_hand).length * 6.4)}
+                    {longest([place.name || place.code, place.code], box.w - 22 - groupDigits(place.on_hand).length * 6.4)}
                   </text>
                   <text x={box.x + box.w - 8} y={box.y + Math.min(17, box.h / 2 + 4)} className={classes.zoneCount}>
                     {groupDigits(place.on_hand)}
@@ -112,7 +115,7 @@ export function BinLayer({ floor, boxOf }: Drawing) {
   );
 }
 
-export function DoorLayer({ floor, boxOf, building }: Drawing) {
+export function DoorLayer({ floor, boxOf, buildings }: Drawing) {
   const { t } = useTranslation(["floor", "common"]);
   const now = useNow();
   const latest = new Map<string, Passage>();
@@ -124,7 +127,7 @@ export function DoorLayer({ floor, boxOf, building }: Drawing) {
         .map((place) => {
           const box = boxOf(place.id);
           if (!box) return null;
-          const side = wallOf(box, building);
+          const side = wallOf(box, buildings);
           const passage = latest.get(place.id);
           const age = passage ? ageOf(Date.parse(passage.at), now) : null;
           const fresh = passage !== undefined && now - Date.parse(passage.at) < 12_000;
@@ -162,13 +165,17 @@ export function SensorLayer({ floor, boxOf }: Drawing) {
         const box = boxOf(placeId);
         if (!box) return [];
         let right = box.x + box.w - 6;
+        let y = box.y + box.h - 22;
         return sensors.slice(0, 3).map((sensor) => {
           const out = sensor.out_of_limits_since !== null;
           const text = `${out ? "▲ " : ""}${reading(sensor.channel, Number(sensor.value), sensor.unit)}`;
           const w = text.length * 6.6 + 16;
+          if (right - w < box.x + 6 && right < box.x + box.w - 6) {
+            right = box.x + box.w - 6;
+            y -= 22;
+          }
           const x = right - w;
           right = x - 4;
-          const y = box.y + box.h - 22;
           return (
             <Mark key={sensor.device_id + sensor.channel} to={`/devices/${sensor.device_id}`} label={`${sensor.device} ${sensor.channel}: ${text}`}>
               <rect x={x} y={y} width={w} height={18} rx={9} className={classes.sensor} data-out={out || undefined} />
@@ -247,12 +254,19 @@ function totals(places: readonly FloorPlace[]): Map<string, { onHand: number; ca
 
 /** The first of several wordings that fits, else the last one cut. */
 function longest(wordings: string[], width: number): string {
-  return wordings.find((text) => text.length * 6.6 <= width) ?? fit(wordings.at(-1) ?? "", width);
+  return wordings.find((text) => widthOf(text) <= width) ?? fit(wordings.at(-1) ?? "", width);
 }
 
 function fit(text: string, width: number): string {
-  const most = Math.max(3, Math.floor(width / 6.6));
-  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+  if (widthOf(text) <= width) return text;
+  const letters = [...text];
+  while (letters.length > 2 && widthOf(`${letters.join("")}…`) > width) letters.pop();
+  return `${letters.join("")}…`;
+}
+
+/** About, in pixels: Chinese letters are twice as wide. */
+function widthOf(text: string): number {
+  return [...text].reduce((sum, letter) => sum + (letter > "\u2e80" ? 12.5 : 6.6), 0);
 }
 
 /** The door's name stands outside the wall. */

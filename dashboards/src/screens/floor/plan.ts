@@ -21,6 +21,8 @@ export interface Box {
 export interface Plan {
   boxes: Map<string, Box>;
   bounds: Box;
+  /** What has walls; everything where no building is drawn. */
+  buildings: Box[];
 }
 
 const GAP = 0.4;
@@ -85,7 +87,9 @@ export function layOut(places: readonly PlanPlace[]): Plan {
     });
   }
   roots.forEach(inside);
-  return { boxes, bounds: around([...boxes.values()]) ?? { x: 0, y: 0, w: 48, h: 28 } };
+  const bounds = around([...boxes.values()]) ?? { x: 0, y: 0, w: 48, h: 28 };
+  const buildings = places.flatMap((place) => (place.kind === "building" ? (boxes.get(place.id) ?? []) : []));
+  return { boxes, bounds, buildings: buildings.length > 0 ? buildings : [bounds] };
 }
 
 export function around(boxes: readonly Box[]): Box | null {
@@ -110,13 +114,13 @@ export function fillStep(onHand: number, capacity: number | null): 0 | 1 | 2 | 3
 
 export type Side = "left" | "right" | "top" | "bottom";
 
-/** The wall a door stands in: the side of the building it is nearest to. */
-export function wallOf(door: Box, building: Box): Side {
-  const distances: [Side, number][] = [
-    ["left", door.x - building.x],
-    ["right", building.x + building.w - (door.x + door.w)],
-    ["top", door.y - building.y],
-    ["bottom", building.y + building.h - (door.y + door.h)],
-  ];
-  return distances.reduce((nearest, one) => (one[1] < nearest[1] ? one : nearest))[0];
+/** The wall a door stands in: the nearest side of a building. */
+export function wallOf(door: Box, buildings: readonly Box[]): Side {
+  const distances = buildings.flatMap((building): [Side, number][] => [
+    ["left", Math.abs(door.x - building.x)],
+    ["right", Math.abs(building.x + building.w - (door.x + door.w))],
+    ["top", Math.abs(door.y - building.y)],
+    ["bottom", Math.abs(building.y + building.h - (door.y + door.h))],
+  ]);
+  return distances.reduce((nearest, one) => (one[1] < nearest[1] ? one : nearest), ["bottom", Infinity])[0];
 }
