@@ -264,6 +264,23 @@ def test_two_dispatchers_move_the_same_stop_at_once_and_one_is_told(day: Day, da
     assert sum(len(r.stops) for r in day.board().routes) == 1
 
 
+def test_a_stop_that_a_colleague_put_elsewhere_is_not_moved_on_because_the_versions_look_alike(
+    day: Day, database_url: str
+) -> None:
+    for code in ("VAN-1", "VAN-2", "VAN-3"):
+        day.van(code)
+    day.job("Kamppi")
+    drafts(day, "VAN-1", "VAN-2", "VAN-3")
+    put(day, "Kamppi", "VAN-1", 1)
+    job, source, to = day.of("Kamppi"), day.route("VAN-1"), day.route("VAN-3")
+    put(day, "Kamppi", "VAN-2", 1)
+    with connect(database_url, autocommit=True) as conn, pytest.raises(ChangedMeanwhile), conn.transaction():
+        moves.move(
+            conn, day.ctx(), to.id, job.id, 1, version=to.version, from_version=source.version, anyway=False
+        )
+    assert day.van_of("Kamppi") == "VAN-2"
+
+
 def test_a_move_over_a_route_that_changed_shows_the_present_one(day: Day, api: Api) -> None:
     day.van("VAN-1")
     day.job("Kamppi")
