@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 NAMES = ("chromium", "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 ARGUMENTS = [
@@ -29,3 +29,21 @@ def chromium(*more: str) -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def intercept(
+    page: Page, pattern: str, handler: Callable[[Route], object], *, times: int | None = None
+) -> None:
+    """`page.route`, in force when this returns: Chromium takes an interception over a moment after it has said so, and
+    what a page asks in that moment goes past it, unheard by `expect_request` too."""
+    seen: list[Route] = []
+
+    def probe(route: Route) -> None:
+        seen.append(route)
+        route.continue_()
+
+    page.route("**/healthz", probe)
+    while not seen:
+        page.evaluate("() => fetch('/healthz').then(() => null)")
+    page.route(pattern, handler, times=times)
+    page.unroute("**/healthz", probe)

@@ -24,7 +24,7 @@ from backend.db import Conn
 from backend.dispatch import plan_run
 from backend.ids import new_id
 from edge.messages import Event, PositionReported, encode_data
-from tests.chromium import ARGUMENTS
+from tests.chromium import ARGUMENTS, intercept
 from tests.conftest import Warehouse, tool
 from tests.screens import delivery_day as deliveries
 from tests.screens.delivery_day import DeliveryDay, at
@@ -339,11 +339,11 @@ def test_chilled_goods_say_so_and_go_on_no_van_that_does_not_cool(
 def test_two_dispatchers_move_the_same_stop(office: Office, browsers: dict[bool, Browser]) -> None:
     one = chosen(office)
     dora, dan = Desk(browsers[True], office), Desk(browsers[True], office, "dan")
-    dora.lift(dora.page.locator(f"[data-block='{one.job_id}']"))
-    dora.over(dora.lane(one.other).locator("[data-slot-mark=good], [data-slot-mark=best]").first)
     # Dan is faster, and Dora's browser heard nothing of it before she let go: her word is still on its way.
     on_its_way: list[Route] = []
-    dora.page.route("**/delivery-routes/*/stops", lambda word: on_its_way.append(word), times=1)
+    intercept(dora.page, "**/delivery-routes/*/stops", lambda word: on_its_way.append(word), times=1)
+    dora.lift(dora.page.locator(f"[data-block='{one.job_id}']"))
+    dora.over(dora.lane(one.other).locator("[data-slot-mark=good], [data-slot-mark=best]").first)
     with dora.page.expect_request("**/delivery-routes/*/stops"):
         dora.page.mouse.up()
     dan.page.locator(f"[data-block='{one.job_id}']").click()
@@ -514,7 +514,7 @@ def test_a_release_is_withdrawn_and_what_happened_meanwhile_is_said(
             )
             word.continue_()
 
-        page.route("**/withdraw", on_the_way, times=1)
+        intercept(page, "**/withdraw", on_the_way, times=1)
 
     def now() -> dict[str, Any]:
         found: dict[str, Any] = next(r for r in office.board()["routes"] if r["id"] == route["id"])

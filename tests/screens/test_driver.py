@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, Route, e
 
 from backend import ledger
 from backend.db import Conn
+from tests.chromium import intercept
 from tests.conftest import Warehouse
 from tests.screens.driver_day import DriverDay, a_day, person
 from tests.screens.handheld import WATCH, Backend
@@ -412,8 +413,8 @@ def test_a_signature_survives_a_dead_network_a_reload_and_a_refusal(
         return r.method == "POST" and urlsplit(r.url).path.endswith("/deliver")
 
     phone.page.on("request", lambda r: keys.append(r.headers.get("idempotency-key")) if delivers(r) else None)
-    phone.page.route("**/deliver?*", lose)
-    phone.page.route("**/deliver", lose)
+    intercept(phone.page, "**/deliver?*", lose)
+    intercept(phone.page, "**/deliver", lose)
     phone.press("delivered")
     phone.at("drive")  # the next stop does not wait for the network
     phone.says("customer", "Anna Virtanen")
@@ -439,7 +440,7 @@ def test_a_signature_survives_a_dead_network_a_reload_and_a_refusal(
     phone.press("arrived")
     phone.settled()
     sign_for(phone, "Anna")
-    phone.page.route("**/driver/routes/**", lambda r: r.abort())  # the phone has not heard of it yet
+    intercept(phone.page, "**/driver/routes/**", lambda r: r.abort())  # the phone has not heard of it yet
     stop = next(
         s
         for s in office.ask("GET", f"/driver/routes/{day.route_id}")["stops"]

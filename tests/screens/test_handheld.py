@@ -17,6 +17,7 @@ from backend.ids import new_id
 from backend.shipping.shipment import shipment_of_order
 from tests.backend.orders.flow import accept, again, on_hand, stages
 from tests.backend.receiving_goods import EXPIRY, pallet_asn, sscc, stock
+from tests.chromium import intercept
 from tests.conftest import Warehouse, put_stock
 from tests.screens import handheld
 from tests.screens.handheld import WATCH, Backend, Handheld, eventually, too_small
@@ -271,7 +272,7 @@ def test_a_lost_answer_counts_once(worker: Handheld, conn: Conn, warehouse: Ware
         else:
             route.continue_()
 
-    worker.page.route("**/scans*", lose_first)
+    intercept(worker.page, "**/scans*", lose_first)
     worker.scan(TEA)
     assert len(keys) == 2
     assert keys[0] == keys[1]
@@ -585,7 +586,7 @@ def test_a_return_survives_a_lost_answer_and_a_dead_handheld(
             route.continue_()
 
     w = worker
-    w.page.route("**/api/v1/returns**", lose_first)
+    intercept(w.page, "**/api/v1/returns**", lose_first)
     w.open("return")
     w.scan("SO-000078")
     w.scan(TEA)
@@ -747,7 +748,7 @@ def test_a_job_opened_while_the_language_is_loading_changes_over_in_full(
     w = worker
     held: list[Route] = []
     arrived = False
-    w.page.route("**/assets/**", lambda route: route.continue_() if arrived else held.append(route))
+    intercept(w.page, "**/assets/**", lambda route: route.continue_() if arrived else held.append(route))
     with w.page.expect_request("**/assets/**"):
         w.press("language")
     w.open("pick")
